@@ -1,0 +1,172 @@
+//! The command line that all servers share, and how a program ends.
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::io;
+use std::process::ExitCode;
+
+/// Where servers listen, and clients connect, when nothing is said.
+pub const DEFAULT_ADDR: &str = "127.0.0.1:8001";
+
+/// What every server can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServerArgs {
+    /// Where to listen; port 0 takes a free one, [::1]:8001 is IPv6
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDR, value_parser = host_port)]
+    pub addr: String,
+
+    /// What one recv may take, in bytes: 1 to 1048576
+    #[arg(long, value_name = "BYTES", default_value_t = 1024,
+          value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub chunk: u32,
+
+    /// How many connected clients may wait to be accepted (the system has a limit of its own)
+    #[arg(long, value_name = "N", default_value_t = 1024,
+          value_parser = clap::value_parser!(i32).range(0..=65535))]
+    pub backlog: i32,
+
+    /// Do not narrate each step on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl ServerArgs {
+    /// The buffer that one recv fills: made once, used for every client.
+    #[must_use]
+    pub fn buffer(&self) -> Vec<u8> {
+        vec![0; self.chunk as usize]
+    }
+}
+
+/// The command line as `T`. A bad one ends the program here: one line on standard error that says
+/// what is wrong, and exit status 2.
+#[must_use]
+pub fn parse<T: Parser>() -> T {
+    T::try_parse().unwrap_or_else(|error| match error.kind() {
+        // Asked for, so not an error: on standard output, in full, status 0.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ => {
+            log_line(&format!("{} (try --help)", one_line(&error.to_string())));
+            std::process::exit(2)
+        }
+    })
+}
+
+/// How a program ends: quietly, or with one line that says what the system refused and exit
+/// status 1.
+#[must_use]
+pub fn outcome(result: io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log_line(&crate::reason(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Checks the form `HOST:PORT`; whether the host exists is the system's to say.
+///
+/// # Errors
+///
+/// A sentence that says what is missing, for clap to show.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let (host, port) = text
+        .rsplit_once(':')
+        .ok_or("expected HOST:PORT, such as 127.0.0.1:8001")?;
+    if host.is_empty() {
+        return Err(
+            "the host is missing: 127.0.0.1 is this machine, 0.0.0.0 all its networks".into(),
+        );
+    }
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return Err("write an IPv6 address in brackets: [::1]:8001".into());
+    }
+    match port.parse::<u16>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("'{port}' is not a port: 0 to 65535")),
+    }
+}
+
+/// `NAME: message` on standard error, where a closed standard error is no reason to panic.
+fn log_line(message: &str) {
+    use std::io::Write;
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&name)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let _ = writeln!(io::stderr(), "{name}: {message}");
+}
+
+/// Clap explains itself over several lines; the first paragraph is what is wrong, and the second
+/// may be a tip.
+fn one_line(message: &str) -> String {
+    let text = message.strip_prefix("error: ").unwrap_or(message);
+    let end = text
+        .find("\n\nUsage:")
+        .or(text.find("\n\nFor more"))
+        .unwrap_or(text.len());
+    text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[command(flatten)]
+        server: ServerArgs,
+    }
+
+    fn refusal(args: &[&str]) -> String {
+        let args = ["test"].iter().chain(args);
+        one_line(
+            &Args::try_parse_from(args)
+                .expect_err("a bad command line")
+                .to_string(),
+        )
+    }
+
+    #[test]
+    fn every_bad_command_line_is_one_line_that_says_what() {
+        for (args, words) in [
+            (&["--addr", "8001"][..], "expected HOST:PORT"),
+            (&["--addr", ":8001"], "the host is missing"),
+            (&["--addr", "::1:8001"], "in brackets"),
+            (&["--addr", "localhost:http"], "'http' is not a port"),
+            (&["--addr", "localhost:65536"], "'65536' is not a port"),
+            (&["--chunk", "0"], "0 is not in 1..=1048576"),
+            (&["--chunk", "1048577"], "is not in 1..=1048576"),
+            (&["--chunk", "many"], "invalid digit"),
+            (&["--backlog", "-1"], "-1"),
+            (&["--chnk", "1"], "a similar argument exists: '--chunk'"),
+            (&["extra"], "unexpected argument 'extra'"),
+            (&["--addr"], "a value is required"),
+        ] {
+            let line = refusal(args);
+            assert!(
+                line.contains(words) && !line.contains('\n'),
+                "{args:?}: {line}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_notes_own() {
+        let Args { server } = Args::try_parse_from(["test"]).expect("nothing is required");
+        assert_eq!(
+            (server.addr.as_str(), server.chunk, server.quiet),
+            (DEFAULT_ADDR, 1024, false)
+        );
+        assert_eq!(server.buffer().len(), 1024);
+    }
+
+    #[test]
+    fn hosts_of_every_kind_are_accepted() {
+        for addr in ["127.0.0.1:0", "localhost:65535", "[::1]:8001"] {
+            assert_eq!(host_port(addr).as_deref(), Ok(addr));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One client's connection.
+
+use crate::{MessageQueue, interrupted};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A connected socket with what must be remembered about it between two events.
+///
+/// It owns its descriptor: dropping the connection closes it, once, and nothing else does.
+#[derive(Debug)]
+pub struct Connection {
+    /// Non-blocking or not, as the program set it: the I/O model decides.
+    socket: TcpStream,
+    /// Kept from accept. A socket that was reset no longer knows its peer (getpeername: ENOTCONN),
+    /// and the notes' servers die of asking it in a log line.
+    peer: SocketAddr,
+    /// Answers that the socket has not taken yet.
+    queue: MessageQueue,
+    /// `recv` returned 0: the client sends no more. It may well still read (a half-close), so what
+    /// is queued goes out first.
+    input_ended: bool,
+    /// The connection is of no further use: it was reset, or the program gave it up.
+    broken: bool,
+}
+
+impl Connection {
+    /// Wraps what accept or connect returned, and turns Nagle's algorithm off.
+    ///
+    /// An answer is to leave at once (`TCP_NODELAY`, tcp(7)). Without it a second small send waits
+    /// for the acknowledgement of the first, up to 40 ms.
+    ///
+    /// # Errors
+    ///
+    /// As setsockopt(2): on some systems EINVAL when the client has already reset the connection.
+    pub fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        let queue = MessageQueue::default();
+        Ok(Self {
+            socket,
+            peer,
+            queue,
+            input_ended: false,
+            broken: false,
+        })
+    }
+
+    /// Whether recv and send return at once (`WouldBlock`) where they would have to wait.
+    ///
+    /// On Linux an accepted socket always starts out blocking, whatever the listener is
+    /// (accept(2)); on the BSDs and macOS it inherits. So it is always said.
+    ///
+    /// # Errors
+    ///
+    /// As ioctl(2) with FIONBIO; none is expected of an open socket.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking)
+    }
+
+    /// The client's address.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The socket itself, for what only one program needs of it.
+    #[must_use]
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// What is waiting to be sent.
+    #[must_use]
+    pub fn queue(&self) -> &MessageQueue {
+        &self.queue
+    }
+
+    /// What is waiting to be sent, to add to it.
+    pub fn queue_mut(&mut self) -> &mut MessageQueue {
+        &mut self.queue
+    }
+
+    /// One recv(2) into `buffer`. `Ok(0)` is the end of the client's input, and is remembered.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when nothing is there; anything else (ECONNRESET, ETIMEDOUT …) ends this
+    /// connection, and this one only. A signal (EINTR) is not an error: the call is made again.
+    pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = retry(|| (&self.socket).read(buffer))?;
+        self.input_ended = count == 0;
+        Ok(count)
+    }
+
+    /// One send(2) of what is queued: the number of bytes that the socket took, from the front.
+    /// The others stay, to be offered again when the socket is writable.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is no room; anything else (EPIPE, ECONNRESET …) ends this
+    /// connection. EPIPE comes as an error because Rust's standard library asks for no SIGPIPE.
+    pub fn send(&mut self) -> io::Result<usize> {
+        let count = retry(|| (&self.socket).write(self.queue.waiting()))?;
+        self.queue.advance(count);
+        Ok(count)
+    }
+
+    /// Ends our direction: the peer reads what was sent and then the end of input (shutdown(2)).
+    ///
+    /// # Errors
+    ///
+    /// ENOTCONN when the connection is gone already.
+    pub fn shut_down_sending(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Gives the connection up: nothing more is received or sent. It is closed when it is dropped.
+    pub fn abandon(&mut self) {
+        self.broken = true;
+        self.queue.clear();
+    }
+
+    /// Whether to ask for readability: not after the end of input (a level-triggered call would
+    /// report it for ever), and not while the client leaves too many answers unread.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !self.input_ended && !self.broken && !self.queue.is_full()
+    }
+
+    /// Whether to ask for writability: only while something is queued. A socket is nearly always
+    /// writable, so a loop that always asks never sleeps.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// The client sends no more. What is queued is still sent.
+    #[must_use]
+    pub fn input_ended(&self) -> bool {
+        self.input_ended
+    }
+
+    /// Time to close: nothing will come any more, and nothing is left to send.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.broken || self.input_ended && self.queue.is_empty()
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Calls again as long as a signal got in the way.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if interrupted(&error) => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HIGH_WATER, would_block};
+    use std::net::TcpListener;
+
+    /// A connection as a server has it, and the client's end of it.
+    fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+        let (socket, peer) = listener.accept().expect("somebody connected");
+        let connection = Connection::new(socket, peer).expect("the client is there");
+        connection.set_nonblocking(true).expect("an open socket");
+        (connection, client)
+    }
+
+    /// Asks again until the other side's bytes are here; loopback takes microseconds, not seconds.
+    fn recv_soon(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            match connection.recv(buffer) {
+                Err(error) if would_block(&error) && std::time::Instant::now() < deadline => {
+                    std::thread::yield_now();
+                }
+                result => return result,
+            }
+        }
+    }
+
+    #[test]
+    fn end_of_input_is_not_the_end_while_something_is_queued() {
+        let (mut connection, client) = pair();
+        client.shutdown(Shutdown::Write).expect("connected");
+        connection.queue_mut().push(b"last words");
+        assert_eq!(
+            recv_soon(&mut connection, &mut [0; 16]).expect("end of input"),
+            0
+        );
+        assert!(!connection.wants_read(), "the end is reported once");
+        assert!(connection.wants_write() && !connection.is_finished());
+        assert_eq!(connection.send().expect("the client reads"), 10);
+        assert!(connection.is_finished());
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_not_read_from() {
+        let (mut connection, _client) = pair();
+        connection.queue_mut().push(&vec![0; 64 * HIGH_WATER]);
+        assert!(!connection.wants_read());
+        // The kernel takes what fits its buffers and no more: a partial send, then EAGAIN.
+        let mut sent = 0;
+        let error = loop {
+            match connection.send() {
+                Ok(count) => sent += count,
+                Err(error) => break error,
+            }
+        };
+        assert!(would_block(&error), "{error}");
+        assert!(sent > 0 && connection.queue().len() == 64 * HIGH_WATER - sent);
+    }
+
+    #[test]
+    fn an_abandoned_connection_wants_nothing_and_is_finished() {
+        let (mut connection, _client) = pair();
+        connection.queue_mut().push(b"never read");
+        connection.abandon();
+        assert!(connection.is_finished() && !connection.wants_read() && !connection.wants_write());
+    }
+
+    #[test]
+    fn the_peers_address_outlives_the_connection() {
+        let (mut connection, client) = pair();
+        let address = client.local_addr().expect("connected");
+        // Closing with unread input makes the kernel send RST instead of FIN.
+        connection.queue_mut().push(b"unread");
+        connection.send().expect("the client is there");
+        client.peek(&mut [0; 1]).expect("it has come");
+        drop(client);
+        let error = recv_soon(&mut connection, &mut [0; 16]).expect_err("a reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(connection.peer(), address);
+    }
+}

@@ -1,0 +1,270 @@
+//! The listening socket: from an address to accepted connections.
+
+use crate::{Connection, ServerArgs, explained, reason};
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// How long to leave new clients waiting when no descriptor is free and none of ours is closed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A listening socket, and whether accepting is paused for want of descriptors.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    /// Set when the process is out of descriptors. Clients then wait in the kernel's accept queue:
+    /// the listener stays readable, so a loop that went on asking about it would never sleep.
+    paused_until: Option<Instant>,
+}
+
+/// Opens the listening socket that `args` ask for and says so on standard output.
+///
+/// It blocks, as every new socket does; a program that must not block says so itself.
+///
+/// # Errors
+///
+/// What the system refused, in one sentence that says what and what to do.
+pub fn listen(args: &ServerArgs) -> io::Result<Listener> {
+    let listener = Listener::bind(&args.addr, args.backlog)?;
+    listener.announce()?;
+    Ok(listener)
+}
+
+impl Listener {
+    /// socket, `SO_REUSEADDR`, bind, listen: the first address that `addr` (`HOST:PORT`) stands
+    /// for and that can be had.
+    ///
+    /// # Errors
+    ///
+    /// When the host is unknown or no address can be listened on (EADDRINUSE, EACCES,
+    /// EADDRNOTAVAIL …), with what to do.
+    pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
+        let mut refusal = None;
+        for address in resolve(addr, "listen on")? {
+            match listening_socket(address, backlog) {
+                Ok(socket) => {
+                    return Ok(Self {
+                        socket,
+                        paused_until: None,
+                    });
+                }
+                Err(error) => refusal = Some(error),
+            }
+        }
+        let error = refusal.expect("a name stands for at least one address");
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "is another server still running? try --addr 127.0.0.1:0",
+            io::ErrorKind::PermissionDenied => "ports below 1024 are reserved: take a higher one",
+            io::ErrorKind::AddrNotAvailable => {
+                "that address is not this machine's: try 127.0.0.1 or 0.0.0.0"
+            }
+            _ => "try --addr 127.0.0.1:0",
+        };
+        let reason = reason(&error);
+        Err(explained(
+            &error,
+            format!("cannot listen on {addr}: {reason} ({advice})"),
+        ))
+    }
+
+    /// `listening on HOST:PORT`, the line that says clients may come, with the real port.
+    ///
+    /// A standard output that nobody reads any more (`server | head -1`) is no reason to stop, and
+    /// `println!` would panic there.
+    ///
+    /// # Errors
+    ///
+    /// As [`local_addr`](Self::local_addr).
+    pub fn announce(&self) -> io::Result<()> {
+        let line = format!("listening on {}\n", self.local_addr()?);
+        let mut out = io::stdout();
+        // Nobody is left to be told that this could not be told.
+        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        Ok(())
+    }
+
+    /// The address it really has: port 0 has become a free one.
+    ///
+    /// # Errors
+    ///
+    /// As getsockname(2); none is expected of a bound socket.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Whether accept returns at once (`Ok(None)`) when nobody is waiting.
+    ///
+    /// For a program that asks before it accepts this is still needed: the client that made the
+    /// listener readable may be gone again by the time of the accept.
+    ///
+    /// # Errors
+    ///
+    /// As ioctl(2) with FIONBIO; none is expected of an open socket.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking)
+    }
+
+    /// One accept(2): the next client, or `None` when nobody is waiting (non-blocking only).
+    ///
+    /// A client that gave up while it waited (ECONNABORTED), a signal or a network error concern
+    /// nobody else: the next one is taken.
+    ///
+    /// # Errors
+    ///
+    /// Only when the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+    /// Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
+    /// closed ([`resume`](Self::resume)) or [`timeout`](Self::timeout) has passed.
+    pub fn accept(&mut self) -> io::Result<Option<Connection>> {
+        loop {
+            match self.socket.accept() {
+                Ok((socket, peer)) => match Connection::new(socket, peer) {
+                    Ok(connection) => return Ok(Some(connection)),
+                    Err(error) => log::info!("lost {peer} while accepting: {}", reason(&error)),
+                },
+                Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                    Some(Errno::EAGAIN) => return Ok(None),
+                    // accept(2), "Error handling": what is already wrong with the new connection
+                    // is reported here, and means no more than "try the next one".
+                    Some(
+                        Errno::EINTR
+                        | Errno::ECONNABORTED
+                        | Errno::EPROTO
+                        | Errno::EPERM
+                        | Errno::ENETDOWN
+                        | Errno::ENETUNREACH
+                        | Errno::EHOSTDOWN
+                        | Errno::EHOSTUNREACH
+                        | Errno::ENOPROTOOPT
+                        | Errno::EOPNOTSUPP,
+                    ) => {}
+                    // Out of descriptors or memory, and whatever else may come: waiting a moment
+                    // is never wrong, and never a busy loop.
+                    _ => {
+                        self.paused_until = Some(Instant::now() + PAUSE);
+                        return Err(error);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Whether to ask for readability, which is what a waiting client makes of a listener.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.paused_until
+            .is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// How long the program may sleep before it must ask about the listener again; `None`: as long
+    /// as it likes, because accepting is not paused.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.paused_until
+            .map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// A descriptor was given back: new clients may come again.
+    pub fn resume(&mut self) {
+        self.paused_until = None;
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
+pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
+    let advice = "is the host's name spelled right?";
+    match addr.to_socket_addrs().map(Vec::from_iter) {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        Ok(_) => Err(io::Error::other(format!(
+            "cannot {to} {addr}: no address ({advice})"
+        ))),
+        Err(error) => Err(explained(
+            &error,
+            format!("cannot {to} {addr}: unknown host ({advice})"),
+        )),
+    }
+}
+
+fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A connection that this side closed first stays in TIME_WAIT for a minute and would keep the
+    // port from the next server. Two servers at once are still refused (socket(7)).
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn a_paused_listener_is_not_asked_about_until_a_descriptor_is_free() {
+        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        assert!(listener.wants_read() && listener.timeout().is_none());
+        listener.paused_until = Some(Instant::now() + PAUSE);
+        assert!(!listener.wants_read());
+        assert!(listener.timeout().is_some_and(|wait| wait <= PAUSE));
+        listener.resume();
+        assert!(listener.wants_read() && listener.timeout().is_none());
+    }
+
+    #[test]
+    fn a_paused_listener_asks_again_by_itself_in_the_end() {
+        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        listener.paused_until = Some(Instant::now());
+        assert!(listener.wants_read());
+        assert_eq!(listener.timeout(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn nobody_waiting_is_not_an_error() {
+        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        listener.set_nonblocking(true).expect("an open socket");
+        assert!(listener.accept().expect("descriptors are free").is_none());
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+        listener.set_nonblocking(false).expect("an open socket");
+        let connection = listener
+            .accept()
+            .expect("descriptors are free")
+            .expect("one waits");
+        assert_eq!(connection.peer(), client.local_addr().expect("connected"));
+    }
+
+    #[test]
+    fn a_port_in_use_is_refused_with_advice() {
+        let first = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        let taken = first.local_addr().expect("bound").to_string();
+        let error = Listener::bind(&taken, 5)
+            .expect_err("two listeners")
+            .to_string();
+        let start = format!("cannot listen on {taken}: Address already in use (");
+        assert!(error.starts_with(&start), "{error}");
+    }
+
+    #[test]
+    fn ipv6_and_names_work() {
+        // A machine without IPv6 says so; any other refusal is ours.
+        match Listener::bind("[::1]:0", 5) {
+            Ok(listener) => assert!(listener.local_addr().expect("bound").is_ipv6()),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{error}"),
+        }
+        Listener::bind("localhost:0", 5).expect("localhost is this machine");
+        let error = Listener::bind("no.such.host.invalid:1", 5).expect_err("no such host");
+        assert!(error.to_string().contains("unknown host"), "{error}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Text that arrives in pieces.
+
+use std::borrow::Cow;
+
+/// Turns a stream of bytes into text, whole characters at a time.
+///
+/// A recv may end in the middle of a character (中 is three bytes). The notes' clients decode each
+/// piece by itself and die there; this keeps the beginning of the character for the next piece.
+#[derive(Debug, Default)]
+pub struct TextPieces {
+    /// The beginning of a character whose end has not come: at most 3 bytes.
+    unfinished: Vec<u8>,
+}
+
+impl TextPieces {
+    /// The text that is whole now. Bytes that are no UTF-8 become `�`.
+    pub fn push<'a>(&mut self, piece: &'a [u8]) -> Cow<'a, str> {
+        if self.unfinished.is_empty() {
+            let (whole, rest) = piece.split_at(piece.len() - unfinished_tail(piece));
+            self.unfinished.extend_from_slice(rest);
+            return String::from_utf8_lossy(whole);
+        }
+        self.unfinished.extend_from_slice(piece);
+        let rest = self
+            .unfinished
+            .split_off(self.unfinished.len() - unfinished_tail(&self.unfinished));
+        let whole = std::mem::replace(&mut self.unfinished, rest);
+        Cow::Owned(String::from_utf8_lossy(&whole).into_owned())
+    }
+
+    /// What is left when the stream ends: nothing, or `�` for a character that was never finished.
+    pub fn finish(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.unfinished)).into_owned()
+    }
+}
+
+/// How many bytes at the end could still become a character.
+fn unfinished_tail(bytes: &[u8]) -> usize {
+    // A UTF-8 character has at most 4 bytes, so its beginning is among the last 3.
+    let start = bytes.len().saturating_sub(3);
+    (start..bytes.len())
+        .find_map(|at| match std::str::from_utf8(&bytes[at..]) {
+            // `error_len` is None when more bytes could complete it.
+            Err(error) if error.valid_up_to() == 0 && error.error_len().is_none() => {
+                Some(bytes.len() - at)
+            }
+            _ => None,
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_character_cut_in_two_comes_out_whole() {
+        let mut text = TextPieces::default();
+        assert_eq!(text.push(b"a\xe4\xbd"), "a");
+        assert_eq!(text.push(b"\xa0!"), "你!");
+        assert_eq!(text.finish(), "");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_shown_and_holds_nothing_up() {
+        let mut text = TextPieces::default();
+        assert_eq!(text.push(b"\xff ok"), "\u{fffd} ok");
+        assert_eq!(text.push(b"\xe4\xbd"), "");
+        assert_eq!(text.finish(), "\u{fffd}");
+    }
+
+    proptest! {
+        /// However a text is cut, it comes out as it went in.
+        #[test]
+        fn any_cut_gives_the_same_text(whole in ".{0,40}", cuts in prop::collection::vec(1..5usize, 0..60)) {
+            let (mut text, mut out, mut bytes) = (TextPieces::default(), String::new(), whole.as_bytes());
+            for cut in cuts {
+                let (piece, rest) = bytes.split_at(cut.min(bytes.len()));
+                out.push_str(&text.push(piece));
+                bytes = rest;
+            }
+            out.push_str(&text.push(bytes));
+            out.push_str(&text.finish());
+            prop_assert_eq!(out, whole);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The laboratory: it drives servers from outside, as processes, and judges what it sees.
+//!
+//! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
+//!   server in any language.
+//! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
+
+pub mod check;
+pub mod docs;

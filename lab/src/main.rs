@@ -1,0 +1,18 @@
+//! The command line of the laboratory: `cargo run -p lab -- check select`.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Judges servers from outside, and holds the course's documents to its code
+#[derive(Parser)]
+enum Lab {
+    Check(lab::check::CheckArgs),
+    Docs(lab::docs::DocsArgs),
+}
+
+fn main() -> ExitCode {
+    match common::parse() {
+        Lab::Check(args) => lab::check::main(&args),
+        Lab::Docs(args) => lab::docs::main(&args),
+    }
+}
