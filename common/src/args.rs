@@ -71,12 +71,10 @@ pub fn outcome(result: io::Result<()>) -> ExitCode {
 ///
 /// A sentence that says what is missing, for clap to show.
 pub fn host_port(text: &str) -> Result<String, String> {
-    let (host, port) = text
-        .rsplit_once(':')
-        .ok_or("expected HOST:PORT, such as 127.0.0.1:8001")?;
+    let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT, such as 127.0.0.1:8001")?;
     if host.is_empty() {
         return Err(
-            "the host is missing: 127.0.0.1 is this machine, 0.0.0.0 all its networks".into(),
+            "the host is missing: 127.0.0.1 is this machine, 0.0.0.0 all its networks".into()
         );
     }
     if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
@@ -92,10 +90,7 @@ pub fn host_port(text: &str) -> Result<String, String> {
 fn log_line(message: &str) {
     use std::io::Write;
     let name = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&name)
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
+    let name = std::path::Path::new(&name).file_stem().unwrap_or_default().to_string_lossy();
     let _ = writeln!(io::stderr(), "{name}: {message}");
 }
 
@@ -103,10 +98,7 @@ fn log_line(message: &str) {
 /// may be a tip.
 fn one_line(message: &str) -> String {
     let text = message.strip_prefix("error: ").unwrap_or(message);
-    let end = text
-        .find("\n\nUsage:")
-        .or(text.find("\n\nFor more"))
-        .unwrap_or(text.len());
+    let end = text.find("\n\nUsage:").or(text.find("\n\nFor more")).unwrap_or(text.len());
     text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -122,11 +114,7 @@ mod tests {
 
     fn refusal(args: &[&str]) -> String {
         let args = ["test"].iter().chain(args);
-        one_line(
-            &Args::try_parse_from(args)
-                .expect_err("a bad command line")
-                .to_string(),
-        )
+        one_line(&Args::try_parse_from(args).expect_err("a bad command line").to_string())
     }
 
     #[test]
@@ -146,20 +134,14 @@ mod tests {
             (&["--addr"], "a value is required"),
         ] {
             let line = refusal(args);
-            assert!(
-                line.contains(words) && !line.contains('\n'),
-                "{args:?}: {line}"
-            );
+            assert!(line.contains(words) && !line.contains('\n'), "{args:?}: {line}");
         }
     }
 
     #[test]
     fn the_defaults_are_the_notes_own() {
         let Args { server } = Args::try_parse_from(["test"]).expect("nothing is required");
-        assert_eq!(
-            (server.addr.as_str(), server.chunk, server.quiet),
-            (DEFAULT_ADDR, 1024, false)
-        );
+        assert_eq!((server.addr.as_str(), server.chunk, server.quiet), (DEFAULT_ADDR, 1024, false));
         assert_eq!(server.buffer().len(), 1024);
     }
 

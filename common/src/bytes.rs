@@ -12,11 +12,7 @@ const PREVIEW: usize = 80;
 #[must_use]
 pub fn python_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 3);
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
     text.push('b');
     text.push(quote);
     for &byte in bytes {
@@ -58,10 +54,7 @@ mod tests {
         assert_eq!(python_bytes(b"say \"hi\""), "b'say \"hi\"'");
         assert_eq!(python_bytes(b"it's \"both\""), "b'it\\'s \"both\"'");
         assert_eq!(python_bytes(b"\t\n\r\\"), "b'\\t\\n\\r\\\\'");
-        assert_eq!(
-            python_bytes(b"\x00\x1f ~\x7f\xff"),
-            "b'\\x00\\x1f ~\\x7f\\xff'"
-        );
+        assert_eq!(python_bytes(b"\x00\x1f ~\x7f\xff"), "b'\\x00\\x1f ~\\x7f\\xff'");
         assert_eq!(python_bytes("你".as_bytes()), "b'\\xe4\\xbd\\xa0'");
     }
 

@@ -36,13 +36,7 @@ impl Connection {
     pub fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let queue = MessageQueue::default();
-        Ok(Self {
-            socket,
-            peer,
-            queue,
-            input_ended: false,
-            broken: false,
-        })
+        Ok(Self { socket, peer, queue, input_ended: false, broken: false })
     }
 
     /// Whether recv and send return at once (`WouldBlock`) where they would have to wait.
@@ -197,10 +191,7 @@ mod tests {
         let (mut connection, client) = pair();
         client.shutdown(Shutdown::Write).expect("connected");
         connection.queue_mut().push(b"last words");
-        assert_eq!(
-            recv_soon(&mut connection, &mut [0; 16]).expect("end of input"),
-            0
-        );
+        assert_eq!(recv_soon(&mut connection, &mut [0; 16]).expect("end of input"), 0);
         assert!(!connection.wants_read(), "the end is reported once");
         assert!(connection.wants_write() && !connection.is_finished());
         assert_eq!(connection.send().expect("the client reads"), 10);

@@ -9,6 +9,7 @@ compile_error!("the course is about Unix system calls: build it on Linux, macOS 
 
 mod args;
 mod bytes;
+mod connect;
 mod connection;
 mod errors;
 mod listener;
@@ -19,6 +20,7 @@ mod text;
 
 pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse};
 pub use bytes::{preview, python_bytes};
+pub use connect::connect;
 pub use connection::Connection;
 pub use errors::{explained, interrupted, reason, would_block};
 pub use listener::{Listener, listen};

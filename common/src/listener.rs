@@ -46,10 +46,7 @@ impl Listener {
         for address in resolve(addr, "listen on")? {
             match listening_socket(address, backlog) {
                 Ok(socket) => {
-                    return Ok(Self {
-                        socket,
-                        paused_until: None,
-                    });
+                    return Ok(Self { socket, paused_until: None });
                 }
                 Err(error) => refusal = Some(error),
             }
@@ -64,10 +61,7 @@ impl Listener {
             _ => "try --addr 127.0.0.1:0",
         };
         let reason = reason(&error);
-        Err(explained(
-            &error,
-            format!("cannot listen on {addr}: {reason} ({advice})"),
-        ))
+        Err(explained(&error, format!("cannot listen on {addr}: {reason} ({advice})")))
     }
 
     /// `listening on HOST:PORT`, the line that says clients may come, with the real port.
@@ -154,16 +148,14 @@ impl Listener {
     /// Whether to ask for readability, which is what a waiting client makes of a listener.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.paused_until
-            .is_none_or(|until| Instant::now() >= until)
+        self.paused_until.is_none_or(|until| Instant::now() >= until)
     }
 
     /// How long the program may sleep before it must ask about the listener again; `None`: as long
     /// as it likes, because accepting is not paused.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        self.paused_until
-            .map(|until| until.saturating_duration_since(Instant::now()))
+        self.paused_until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// A descriptor was given back: new clients may come again.
@@ -183,22 +175,15 @@ pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
     let advice = "is the host's name spelled right?";
     match addr.to_socket_addrs().map(Vec::from_iter) {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-        Ok(_) => Err(io::Error::other(format!(
-            "cannot {to} {addr}: no address ({advice})"
-        ))),
-        Err(error) => Err(explained(
-            &error,
-            format!("cannot {to} {addr}: unknown host ({advice})"),
-        )),
+        Ok(_) => Err(io::Error::other(format!("cannot {to} {addr}: no address ({advice})"))),
+        Err(error) => {
+            Err(explained(&error, format!("cannot {to} {addr}: unknown host ({advice})")))
+        }
     }
 }
 
 fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A connection that this side closed first stays in TIME_WAIT for a minute and would keep the
     // port from the next server. Two servers at once are still refused (socket(7)).
     socket.set_reuse_address(true)?;
@@ -238,10 +223,7 @@ mod tests {
         assert!(listener.accept().expect("descriptors are free").is_none());
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
         listener.set_nonblocking(false).expect("an open socket");
-        let connection = listener
-            .accept()
-            .expect("descriptors are free")
-            .expect("one waits");
+        let connection = listener.accept().expect("descriptors are free").expect("one waits");
         assert_eq!(connection.peer(), client.local_addr().expect("connected"));
     }
 
@@ -249,9 +231,7 @@ mod tests {
     fn a_port_in_use_is_refused_with_advice() {
         let first = Listener::bind("127.0.0.1:0", 5).expect("loopback");
         let taken = first.local_addr().expect("bound").to_string();
-        let error = Listener::bind(&taken, 5)
-            .expect_err("two listeners")
-            .to_string();
+        let error = Listener::bind(&taken, 5).expect_err("two listeners").to_string();
         let start = format!("cannot listen on {taken}: Address already in use (");
         assert!(error.starts_with(&start), "{error}");
     }

@@ -8,11 +8,7 @@ use std::io::Write;
 /// is formatted. A standard error that was closed stops nothing: `env_logger` ignores what a
 /// write returns, where `eprintln!` would panic.
 pub fn narrate(quiet: bool) {
-    let level = if quiet {
-        log::LevelFilter::Off
-    } else {
-        log::LevelFilter::Info
-    };
+    let level = if quiet { log::LevelFilter::Off } else { log::LevelFilter::Info };
     env_logger::Builder::new()
         .filter_level(level)
         .format(|line, record| writeln!(line, "{}", record.args()))

@@ -72,13 +72,7 @@ mod tests {
 
     #[test]
     fn received_quotes_the_bytes_as_python_does() {
-        assert_eq!(
-            answer(Reply::Received, b"This is "),
-            b"Server received b'This is '"
-        );
-        assert_eq!(
-            answer(Reply::Received, b"it's\n"),
-            b"Server received b\"it's\\n\""
-        );
+        assert_eq!(answer(Reply::Received, b"This is "), b"Server received b'This is '");
+        assert_eq!(answer(Reply::Received, b"it's\n"), b"Server received b\"it's\\n\"");
     }
 }

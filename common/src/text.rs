@@ -21,9 +21,8 @@ impl TextPieces {
             return String::from_utf8_lossy(whole);
         }
         self.unfinished.extend_from_slice(piece);
-        let rest = self
-            .unfinished
-            .split_off(self.unfinished.len() - unfinished_tail(&self.unfinished));
+        let rest =
+            self.unfinished.split_off(self.unfinished.len() - unfinished_tail(&self.unfinished));
         let whole = std::mem::replace(&mut self.unfinished, rest);
         Cow::Owned(String::from_utf8_lossy(&whole).into_owned())
     }

@@ -15,10 +15,5 @@ pub fn can_watch(fd: &impl AsFd) -> bool {
 /// would become a time-out of zero, and the loop would spin until it has passed.
 pub fn timeval(wait: Duration) -> TimeVal {
     // Longer than 292 000 years is as good as for ever.
-    TimeVal::microseconds(
-        wait.as_nanos()
-            .div_ceil(1000)
-            .try_into()
-            .unwrap_or(i64::MAX),
-    )
+    TimeVal::microseconds(wait.as_nanos().div_ceil(1000).try_into().unwrap_or(i64::MAX))
 }

@@ -117,11 +117,7 @@ impl Server {
         if self.listener.wants_read() {
             inputs.insert(self.listener.as_fd());
         }
-        for Client {
-            connection,
-            watch_urgent,
-        } in &self.clients
-        {
+        for Client { connection, watch_urgent } in &self.clients {
             let fd = connection.as_fd();
             highest = highest.max(fd.as_raw_fd());
             if connection.wants_read() {
@@ -136,21 +132,11 @@ impl Server {
                 urgent.insert(fd);
             }
         }
-        info!(
-            "waiting for the next event: inputs {}, outputs {}",
-            List(&inputs),
-            List(&outputs)
-        );
+        info!("waiting for the next event: inputs {}, outputs {}", List(&inputs), List(&outputs));
 
         // No time-out, unless accepting is paused for want of descriptors.
         let mut timeout = self.listener.timeout().map(timeval);
-        match select(
-            highest + 1,
-            &mut inputs,
-            &mut outputs,
-            &mut urgent,
-            timeout.as_mut(),
-        ) {
+        match select(highest + 1, &mut inputs, &mut outputs, &mut urgent, timeout.as_mut()) {
             Ok(_) => {}
             // A signal came first (EINTR). The sets hold nothing of use now; the next turn fills
             // them again and waits for what is left of the time.
@@ -190,10 +176,7 @@ impl Server {
                     info!("turning away {peer}: {}", reason(&error));
                 } else {
                     info!("new connection from {peer}, descriptor {fd}");
-                    self.clients.push(Client {
-                        connection,
-                        watch_urgent: true,
-                    });
+                    self.clients.push(Client { connection, watch_urgent: true });
                 }
             }
             Ok(None) => {}
@@ -203,10 +186,7 @@ impl Server {
 
     /// One recv: what it brought is answered into the queue, and sending waits for its own turn.
     fn receive(&mut self, client: usize) {
-        let Client {
-            connection,
-            watch_urgent,
-        } = &mut self.clients[client];
+        let Client { connection, watch_urgent } = &mut self.clients[client];
         let peer = connection.peer();
         *watch_urgent = true;
         match connection.recv(&mut self.buffer) {
@@ -232,10 +212,7 @@ impl Server {
             return;
         }
         let peer = connection.peer();
-        info!(
-            "sending {} to {peer}",
-            preview(connection.queue().waiting())
-        );
+        info!("sending {} to {peer}", preview(connection.queue().waiting()));
         match connection.send() {
             Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
             Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
@@ -247,17 +224,13 @@ impl Server {
     /// An urgent byte stands outside the stream. It is taken, so that select stops reporting it,
     /// and has no answer. The notes close the client here, or die of it.
     fn take_urgent_byte(&mut self, client: usize) {
-        let Client {
-            connection,
-            watch_urgent,
-        } = &mut self.clients[client];
+        let Client { connection, watch_urgent } = &mut self.clients[client];
         let peer = connection.peer();
         let mut byte = [0];
         match recv(connection.as_fd().as_raw_fd(), &mut byte, MsgFlags::MSG_OOB) {
-            Ok(_) => info!(
-                "handling exceptional condition for {peer}: urgent byte {}",
-                preview(&byte)
-            ),
+            Ok(_) => {
+                info!("handling exceptional condition for {peer}: urgent byte {}", preview(&byte))
+            }
             Err(error) => info!("no urgent byte from {peer} after all: {}", error.desc()),
         }
         *watch_urgent = false;
@@ -298,8 +271,6 @@ struct List<'a>(&'a FdSet<'a>);
 
 impl std::fmt::Display for List<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.0.fds(None).map(|fd| fd.as_raw_fd()))
-            .finish()
+        f.debug_list().entries(self.0.fds(None).map(|fd| fd.as_raw_fd())).finish()
     }
 }

@@ -130,23 +130,14 @@ impl Room {
         }
         info!("waiting for the next event: {} clients", self.clients.len());
         let mut timeout = self.listener.timeout().map(timeval);
-        match select(
-            highest + 1,
-            &mut inputs,
-            &mut outputs,
-            None,
-            timeout.as_mut(),
-        ) {
+        match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
             // A signal: the sets hold nothing of use, and nobody is ready.
             Err(Errno::EINTR) => (inputs, outputs) = (FdSet::new(), FdSet::new()),
             Err(error) => return Err(error.into()),
         }
         ready.new_client = inputs.contains(self.listener.as_fd());
-        ready.keyboard = self
-            .keyboard
-            .as_ref()
-            .is_some_and(|it| inputs.contains(it.as_fd()));
+        ready.keyboard = self.keyboard.as_ref().is_some_and(|it| inputs.contains(it.as_fd()));
         let find = |list: &mut Vec<usize>, set: &FdSet| {
             list.clear();
             list.extend((0..self.clients.len()).filter(|&n| set.contains(self.clients[n].as_fd())));
@@ -168,11 +159,7 @@ impl Room {
                     self.clients_so_far += 1;
                     let number = self.clients_so_far;
                     info!("new connection from {peer}: client {number}");
-                    self.clients.push(Client {
-                        number,
-                        connection,
-                        text: TextPieces::default(),
-                    });
+                    self.clients.push(Client { number, connection, text: TextPieces::default() });
                 }
             }
             Ok(None) => {}
@@ -181,11 +168,7 @@ impl Room {
     }
 
     fn receive(&mut self, client: usize) {
-        let Client {
-            number,
-            connection,
-            text,
-        } = &mut self.clients[client];
+        let Client { number, connection, text } = &mut self.clients[client];
         let peer = connection.peer();
         match connection.recv(&mut self.buffer) {
             // It sends no more; an answer that is still queued for it goes out first.
@@ -211,11 +194,7 @@ impl Room {
     /// a `BufReader` has taken in, select knows nothing of.
     fn read_keyboard(&mut self) {
         let mut piece = [0; 1024];
-        match self
-            .keyboard
-            .as_ref()
-            .map(|keyboard| nix::unistd::read(keyboard, &mut piece))
-        {
+        match self.keyboard.as_ref().map(|keyboard| nix::unistd::read(keyboard, &mut piece)) {
             Some(Ok(count)) if count > 0 => self.typed.extend_from_slice(&piece[..count]),
             Some(Err(Errno::EAGAIN | Errno::EINTR)) => return,
             // End of input (Ctrl-D, or the end of a pipe), or the terminal is gone: readable for
@@ -242,19 +221,13 @@ impl Room {
         if line.is_empty() {
             return;
         }
-        let addressed = line
-            .split_once(' ')
-            .and_then(|(n, text)| Some((n.parse().ok()?, text)));
+        let addressed = line.split_once(' ').and_then(|(n, text)| Some((n.parse().ok()?, text)));
         let (number, text) = match (addressed, self.spoke_last) {
             (Some((number, text)), _) => (number, text),
             (None, Some(number)) => (number, line),
             (None, None) => return say("nobody has spoken yet: write `N text` to client N"),
         };
-        match self
-            .clients
-            .iter_mut()
-            .find(|client| client.number == number)
-        {
+        match self.clients.iter_mut().find(|client| client.number == number) {
             None => say(&format!("there is no client {number}: not sent")),
             Some(client) if client.connection.queue().is_full() => {
                 say(&format!("client {number} does not read: not sent"));
@@ -268,11 +241,7 @@ impl Room {
         if !connection.wants_write() {
             return;
         }
-        info!(
-            "sending {} to {}",
-            preview(connection.queue().waiting()),
-            connection.peer()
-        );
+        info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
         match connection.send() {
             Ok(_) => {}
             Err(error) if would_block(&error) => {}
@@ -288,17 +257,13 @@ impl Room {
 
     fn close_finished(&mut self) {
         let before = self.clients.len();
-        self.clients.retain(
-            |Client {
-                 number, connection, ..
-             }| {
-                if connection.is_finished() {
-                    info!("closing {}", connection.peer());
-                    say(&format!("client {number} has left"));
-                }
-                !connection.is_finished()
-            },
-        );
+        self.clients.retain(|Client { number, connection, .. }| {
+            if connection.is_finished() {
+                info!("closing {}", connection.peer());
+                say(&format!("client {number} has left"));
+            }
+            !connection.is_finished()
+        });
         if self.clients.len() < before {
             self.listener.resume();
         }
@@ -320,11 +285,7 @@ fn say(line: &str) {
 /// What a client says is shown, not obeyed: control characters (a terminal's commands) are escaped.
 fn shown(words: &str) -> String {
     let escaped = words.trim_end_matches(['\n', '\r']).chars().map(|c| {
-        if c.is_control() && c != '\t' {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
+        if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() }
     });
     escaped.collect()
 }

@@ -71,13 +71,7 @@ fn wait(listener: &Listener) -> io::Result<bool> {
         inputs.insert(listener.as_fd());
         let left = deadline.saturating_duration_since(Instant::now());
         let mut timeout = TimeVal::milliseconds(left.as_micros().div_ceil(1000) as i64);
-        match select(
-            listener.as_fd().as_raw_fd() + 1,
-            &mut inputs,
-            None,
-            None,
-            &mut timeout,
-        ) {
+        match select(listener.as_fd().as_raw_fd() + 1, &mut inputs, None, None, &mut timeout) {
             Ok(count) => return Ok(count > 0),
             // A signal does not make the 5 seconds start again.
             Err(Errno::EINTR) => {}

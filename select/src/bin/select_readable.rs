@@ -130,10 +130,7 @@ fn receive_and_send(client: &mut Connection, reply: Reply, buffer: &mut [u8]) {
     match result {
         // The kernel did not take it all, and there is no list in which to wait for room.
         Ok(()) if client.wants_write() => {
-            info!(
-                "{peer} leaves {} bytes unread: turned out",
-                client.queue().len()
-            );
+            info!("{peer} leaves {} bytes unread: turned out", client.queue().len());
             client.abandon();
         }
         Ok(()) => {}

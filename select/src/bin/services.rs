@@ -59,19 +59,14 @@ fn serve(args: &Args) -> io::Result<()> {
     let addr = echo.local_addr()?;
     let udp = UdpSocket::bind(addr).map_err(|error| {
         let reason = reason(&error);
-        io::Error::other(format!(
-            "cannot take UDP {addr}: {reason} (try another --addr)"
-        ))
+        io::Error::other(format!("cannot take UDP {addr}: {reason} (try another --addr)"))
     })?;
     let daytime = match &args.daytime {
         Some(addr) => addr.clone(),
         None => next_port(&args.server.addr),
     };
     let daytime = Listener::bind(&daytime, args.server.backlog)?;
-    info!(
-        "echo on TCP and UDP {addr}, daytime on TCP {}",
-        daytime.local_addr()?
-    );
+    info!("echo on TCP and UDP {addr}, daytime on TCP {}", daytime.local_addr()?);
     echo.announce()?;
 
     let mut server = Services {
@@ -111,10 +106,7 @@ fn serve(args: &Args) -> io::Result<()> {
 
 /// `HOST:PORT` with the next port; 0, any free one, stays 0.
 fn next_port(addr: &str) -> String {
-    match addr
-        .rsplit_once(':')
-        .map(|(host, port)| (host, port.parse()))
-    {
+    match addr.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
         Some((host, Ok(0 | u16::MAX))) => format!("{host}:0"),
         Some((host, Ok(port))) => format!("{host}:{}", port + 1),
         _ => addr.to_owned(),
@@ -178,13 +170,7 @@ impl Services {
         info!("waiting for the next event: {} clients", self.clients.len());
         let pauses = [self.echo.timeout(), self.daytime.timeout()];
         let mut timeout = pauses.into_iter().flatten().min().map(timeval);
-        match select(
-            highest + 1,
-            &mut inputs,
-            &mut outputs,
-            None,
-            timeout.as_mut(),
-        ) {
+        match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
             // A signal: the sets hold nothing of use, and nobody is ready.
             Err(Errno::EINTR) => (inputs, outputs) = (FdSet::new(), FdSet::new()),
@@ -222,10 +208,7 @@ impl Services {
                         let now = httpdate::fmt_http_date(SystemTime::now());
                         connection.queue_mut().push(format!("{now}\r\n").as_bytes());
                     }
-                    self.clients.push(Client {
-                        connection,
-                        service,
-                    });
+                    self.clients.push(Client { connection, service });
                 }
             }
             Ok(None) => {}
@@ -239,16 +222,13 @@ impl Services {
     /// The sender's address may be forged. A UDP echo on a public network answers whoever is named
     /// there, another echo included, for ever: keep it on this machine.
     fn answer_datagram(&mut self) {
-        let result = self
-            .udp
-            .recv_from(&mut self.datagram)
-            .and_then(|(count, peer)| {
-                let data = &self.datagram[..count];
-                info!("received {} from {peer} over UDP", preview(data));
-                let mut answer = MessageQueue::default();
-                self.reply.answer(data, &mut answer);
-                self.udp.send_to(answer.waiting(), peer)
-            });
+        let result = self.udp.recv_from(&mut self.datagram).and_then(|(count, peer)| {
+            let data = &self.datagram[..count];
+            info!("received {} from {peer} over UDP", preview(data));
+            let mut answer = MessageQueue::default();
+            self.reply.answer(data, &mut answer);
+            self.udp.send_to(answer.waiting(), peer)
+        });
         // Linux reports here, too, that an earlier answer found nobody (ECONNREFUSED): nothing to
         // do about it, and no reason to stop.
         match result {
@@ -259,10 +239,7 @@ impl Services {
     }
 
     fn receive(&mut self, client: usize) {
-        let Client {
-            connection,
-            service,
-        } = &mut self.clients[client];
+        let Client { connection, service } = &mut self.clients[client];
         let peer = connection.peer();
         match connection.recv(&mut self.buffer) {
             Ok(0) => info!("no more data from {peer}"),
@@ -279,18 +256,12 @@ impl Services {
     }
 
     fn send(&mut self, client: usize) {
-        let Client {
-            connection,
-            service,
-        } = &mut self.clients[client];
+        let Client { connection, service } = &mut self.clients[client];
         if !connection.wants_write() {
             return;
         }
         let peer = connection.peer();
-        info!(
-            "sending {} to {peer}",
-            preview(connection.queue().waiting())
-        );
+        info!("sending {} to {peer}", preview(connection.queue().waiting()));
         match connection.send() {
             // Daytime has said what it had to say. Ending only our direction lets the client read
             // it in peace: a close with unread input would be a reset. The client's own end, or its

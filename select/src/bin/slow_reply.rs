@@ -67,9 +67,7 @@ enum How {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "expected seconds, such as 5 or 0.5")?;
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds, such as 5 or 0.5")?;
     if !(0.0..=86_400.0).contains(&seconds) {
         return Err("expected 0 to 86400 seconds (a day)".into());
     }
@@ -155,12 +153,7 @@ impl Done {
         // When the pair is full, the loop has been woken often enough.
         wake.set_nonblocking(true)?;
         let (sender, answers) = mpsc::channel();
-        Ok(Self {
-            answers,
-            sender,
-            woken,
-            wake: Arc::new(wake),
-        })
+        Ok(Self { answers, sender, woken, wake: Arc::new(wake) })
     }
 }
 
@@ -177,19 +170,12 @@ impl Server {
     fn wait(&self, ready: &mut Ready) -> io::Result<()> {
         let (mut inputs, mut outputs) = (FdSet::new(), FdSet::new());
         inputs.insert(self.done.woken.as_fd());
-        let mut highest = self
-            .listener
-            .as_fd()
-            .as_raw_fd()
-            .max(self.done.woken.as_raw_fd());
+        let mut highest = self.listener.as_fd().as_raw_fd().max(self.done.woken.as_raw_fd());
         if self.listener.wants_read() {
             inputs.insert(self.listener.as_fd());
         }
         let mut timeout = self.listener.timeout();
-        for Client {
-            connection, work, ..
-        } in &self.clients
-        {
+        for Client { connection, work, .. } in &self.clients {
             highest = highest.max(connection.as_fd().as_raw_fd());
             if connection.wants_read() && work.is_none() {
                 inputs.insert(connection.as_fd());
@@ -205,13 +191,7 @@ impl Server {
         }
         info!("waiting for the next event, for {timeout:?}");
         let mut timeout = timeout.map(timeval);
-        match select(
-            highest + 1,
-            &mut inputs,
-            &mut outputs,
-            None,
-            timeout.as_mut(),
-        ) {
+        match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
             // A signal: the sets hold nothing of use. The deadlines stand; the next turn waits for
             // what is left.
@@ -241,11 +221,7 @@ impl Server {
                     info!("new connection from {peer}");
                     self.clients_so_far += 1;
                     let number = self.clients_so_far;
-                    self.clients.push(Client {
-                        number,
-                        connection,
-                        work: None,
-                    });
+                    self.clients.push(Client { number, connection, work: None });
                 }
             }
             Ok(None) => {}
@@ -270,11 +246,7 @@ impl Server {
 
     /// An answer takes its time. The delay is the same in each way; what differs is who waits.
     fn work_on(&mut self, client: usize, data: Vec<u8>) {
-        let Client {
-            number,
-            connection,
-            work,
-        } = &mut self.clients[client];
+        let Client { number, connection, work } = &mut self.clients[client];
         let delay = self.args.delay;
         match self.args.how {
             // Queued at once; the loop will sleep when it sends, as in the notes.
@@ -301,10 +273,7 @@ impl Server {
 
     fn answer_what_is_due(&mut self) {
         let now = Instant::now();
-        for Client {
-            connection, work, ..
-        } in &mut self.clients
-        {
+        for Client { connection, work, .. } in &mut self.clients {
             if let Some(Work::Due(_, data)) =
                 work.take_if(|it| matches!(it, Work::Due(due, _) if *due <= now))
             {
@@ -318,11 +287,7 @@ impl Server {
         let _ = (&self.done.woken).read(&mut [0; 64]);
         for (number, data) in self.done.answers.try_iter() {
             // The client may have left since.
-            if let Some(client) = self
-                .clients
-                .iter_mut()
-                .find(|client| client.number == number)
-            {
+            if let Some(client) = self.clients.iter_mut().find(|client| client.number == number) {
                 client.work = None;
                 self.args.reply.answer(&data, client.connection.queue_mut());
             }
@@ -334,11 +299,11 @@ impl Server {
         if !connection.wants_write() {
             return;
         }
-        info!(
-            "sending {} to {}",
-            preview(connection.queue().waiting()),
-            connection.peer()
-        );
+        if matches!(self.args.how, How::Sleep) {
+            info!("sleeping for {:?}, and everybody with me", self.args.delay);
+            thread::sleep(self.args.delay);
+        }
+        info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
         match connection.send() {
             Ok(_) => {}
             Err(error) if would_block(&error) => {}
