@@ -164,7 +164,7 @@ impl Client {
             Err(error) if would_block(&error) => {}
             // A reset (ECONNRESET, EPIPE). Not yet the end: recv gives what came before it first.
             Err(error) => {
-                self.broken = Some(error);
+                self.broken.get_or_insert(error);
                 self.connection.queue_mut().clear();
             }
         }
