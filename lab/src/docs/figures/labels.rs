@@ -1,0 +1,121 @@
+//! Every word in the figures, in both languages: the one table to read when a term changes.
+
+use super::canvas::Label;
+
+const fn both(en: &'static str, zh: &'static str) -> Label {
+    Label { en, zh }
+}
+
+/// A name from the program is the same in every language.
+pub const fn code(name: &'static str) -> Label {
+    both(name, name)
+}
+
+// two-phases
+pub const PHASES_TITLE: Label = both(
+    "One read, two phases: who waits and who copies, in four I/O models",
+    "一次读取，两个阶段：四种 I/O 模型里谁在等待，谁在拷贝",
+);
+pub const PHASE_1: Label = both("1  waiting for the data", "1  等待数据");
+pub const PHASE_2: Label = both("2  copying", "2  拷贝数据");
+pub const ARRIVES: Label = both("the data arrives", "数据到达");
+pub const BLOCKING: Label = both("blocking I/O", "阻塞 I/O");
+pub const NONBLOCKING: Label = both("non-blocking I/O", "非阻塞 I/O");
+pub const MULTIPLEXING: Label = both("I/O multiplexing", "I/O 多路复用");
+pub const ASYNCHRONOUS: Label = both("asynchronous I/O", "异步 I/O");
+pub const PROCESS: Label = both("process", "进程");
+pub const KERNEL: Label = both("kernel", "内核");
+pub const SLEEPS_IN_RECV: Label = both("asleep in recv", "在 recv 中睡眠");
+pub const SLEEPS_IN_SELECT: Label =
+    both("asleep in select, for many sockets at once", "在 select 中睡眠，同时等多个套接字");
+pub const ASKS: Label = both("awake, and asks again and again", "醒着，一遍又一遍地问");
+pub const OWN_WORK: Label = both("goes on with its own work", "继续做自己的事");
+pub const NOT_YET: Label = both("no data yet", "数据还没到");
+pub const RECV_COPIES: Label = both("recv copies", "recv 拷贝");
+pub const KERNEL_COPIES: Label = both("kernel copies", "内核拷贝");
+pub const READABLE: Label = both("readable", "可读");
+pub const SUBMIT: Label = both("submit", "提交");
+pub const COMPLETED: Label = both("completed", "完成");
+pub const KEY_SLEEPS: Label = both("the process sleeps", "进程睡眠");
+pub const KEY_RUNS: Label = both("the process runs", "进程运行");
+pub const KEY_ASKS: Label = both("a question, answered at once", "问一次，立刻得到回答");
+pub const KEY_COPY: Label =
+    both("the copy (tall: the process is held up by it)", "拷贝（高的：进程要等它做完）");
+
+// select-loop
+pub const LOOP_TITLE: Label = both(
+    "One turn of the select server's loop, from the three lists to the message queues",
+    "select 服务端循环的一轮：从三个列表到消息队列",
+);
+pub const ASKED: Label = both("what to watch", "监视什么");
+pub const READY: Label = both("what is ready", "什么就绪了");
+pub const DONE: Label = both("what the server does", "服务端做什么");
+pub const IN_INPUTS: Label = both("listener and clients", "监听套接字和客户端");
+pub const IN_OUTPUTS: Label = both("clients with a message", "有消息待发的客户端");
+pub const IN_EXCEPTIONAL: Label = both("clients", "客户端");
+pub const SLEEPS: Label = both("sleeps until", "一直睡眠，");
+pub const UNTIL_READY: Label = both("one is ready", "直到有就绪的");
+pub const LISTENER_READY: Label = both("listener: accept", "监听套接字：accept");
+pub const CLIENT_READY: Label = both("client: recv", "客户端：recv");
+pub const ROOM_TO_SEND: Label = both("client: send", "客户端：send");
+pub const URGENT: Label = both("client: urgent data", "客户端：紧急数据");
+pub const QUEUE: Label = both("message", "消息");
+pub const QUEUE_2: Label = both("queue", "队列");
+pub const FOR_EACH: Label = both("one for each", "每个客户端");
+pub const FOR_EACH_2: Label = both("client", "一个");
+pub const NEXT_TURN: Label = both(
+    "next turn: three new lists, the new client among the inputs",
+    "下一轮：重新准备三个列表，新客户端也在 inputs 里",
+);
+pub const WATCH_WRITABLE: Label = both(
+    "something queued: the client is among the outputs",
+    "队列里有消息：客户端就在 outputs 里",
+);
+
+// select-bitmap
+pub const BITMAP_TITLE: Label = both(
+    "A descriptor set before and after select: the kernel writes its answer over the question",
+    "select 前后的描述符集合：内核把回答写在问题上面",
+);
+pub const BEFORE: Label = both("before", "调用前");
+pub const BEFORE_2: Label = both("the question", "问题");
+pub const AFTER: Label = both("after", "调用后");
+pub const AFTER_2: Label = both("the answer", "回答");
+pub const LISTENER: Label = both("listener", "监听");
+pub const CLIENT_A: Label = both("client A", "客户端 A");
+pub const CLIENT_B: Label = both("client B", "客户端 B");
+pub const CLIENT_C: Label = both("client C", "客户端 C");
+pub const OVERWRITES: Label =
+    both("the kernel writes over the same 128 bytes:", "内核改写同样的 128 字节：");
+pub const OVERWRITES_2: Label = both("only B has sent something", "只有 B 发来了数据");
+pub const LOOKED_AT: Label =
+    both("nfds = 7: bits 0 to 6 are looked at", "nfds = 7：只查看第 0 到 6 位");
+pub const NO_PLACE: Label = both("no place for 1024", "1024 号放不下");
+pub const BUILD_ANEW: Label = both(
+    "A, C and the listener are gone from the set: build it anew before every call.",
+    "集合里已经没有 A、C 和监听套接字：每次调用前都要重新准备。",
+);
+
+// chat-room
+pub const CHAT_TITLE: Label = both(
+    "The chat room: the keyboard is one more descriptor in the same select",
+    "聊天室：键盘只是同一个 select 里的又一个描述符",
+);
+pub const KEYBOARD: Label = both("keyboard", "键盘");
+pub const STDIN: Label = both("standard input", "标准输入");
+pub const LISTENING: Label = both("listener", "监听套接字");
+pub const ONE_WAIT: Label = both("the only place", "唯一");
+pub const ONE_WAIT_2: Label = both("that waits", "等待的地方");
+pub const LINE_TYPED: Label = both("a line typed", "输入了一行");
+pub const LINE_TYPED_2: Label = both("into that client's queue", "放进那个客户端的队列");
+pub const NEWCOMER: Label = both("somebody new: accept", "有人来了：accept");
+pub const NEWCOMER_2: Label = both("gets a number of its own", "得到自己的编号");
+pub const MESSAGE: Label = both("a message: recv", "来了消息：recv");
+pub const MESSAGE_2: Label = both("shown with the sender's number", "连同发送者的编号一起显示");
+pub const ROOM: Label = both("room to send: send", "可以发送：send");
+pub const ROOM_2: Label = both("what is in the queue", "发出队列里的内容");
+pub const IN_QUEUE: Label = both("queue", "队列");
+pub const NOBODY_WAITS: Label = both(
+    "While the operator thinks, everybody else is served.",
+    "操作员思考的时候，其他人照常得到服务。",
+);
