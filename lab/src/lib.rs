@@ -2,7 +2,9 @@
 //!
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
+//! - [`rig`]: a program set up for a test of its own.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
 pub mod check;
 pub mod docs;
+pub mod rig;

@@ -1,0 +1,396 @@
+//! Clients that check every byte: any number of them, driven by one poll(2).
+//!
+//! Each writes and reads at once. One that wrote 8 MiB before reading a byte would judge the
+//! kernel's buffers, not the server: with a bounded server both sides would wait for ever.
+
+use common::{interrupted, reason, would_block};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::SockRef;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// What the server is expected to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Answer {
+    /// the same bytes
+    Echo,
+    /// ASCII letters in upper case, every other byte as it came
+    Upper,
+}
+
+/// How long no byte at all may move before an answer counts as missing. Generous: the machine may
+/// have better things to do, and a check that holds never waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What may be under way unanswered, unless a check wants it otherwise.
+const WINDOW: u64 = 256 << 10;
+
+/// All clients send pieces of one endless text of this period. It is a prime: bytes lost, doubled
+/// or swapped in any buffer size (a power of two, or a multiple of 1000) do not fit any more.
+const PERIOD: usize = 65_521;
+
+#[derive(Debug)]
+struct Text {
+    asked: Vec<u8>,
+    answers: Vec<u8>,
+}
+
+impl Text {
+    fn new(answer: Answer) -> Self {
+        // xorshift: every byte value, in no order that a server might produce by mistake.
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let asked: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 24) as u8
+        })
+        .take(PERIOD)
+        .collect();
+        let answers = match answer {
+            Answer::Echo => asked.clone(),
+            Answer::Upper => asked.to_ascii_uppercase(),
+        };
+        Self { asked, answers }
+    }
+
+    fn of(answer: Answer) -> &'static Self {
+        static ECHO: OnceLock<Text> = OnceLock::new();
+        static UPPER: OnceLock<Text> = OnceLock::new();
+        match answer {
+            Answer::Echo => ECHO.get_or_init(|| Self::new(answer)),
+            Answer::Upper => UPPER.get_or_init(|| Self::new(answer)),
+        }
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    socket: TcpStream,
+    text: &'static Text,
+    /// Where in the text it began: no two clients send the same.
+    start: u64,
+    /// How many bytes it is to send, has sent, and has had answered.
+    goal: u64,
+    sent: u64,
+    answered: u64,
+    /// How many may be unanswered at a time.
+    pub window: u64,
+    /// A client that sleeps does not read.
+    pub asleep: bool,
+    /// Shut down the sending side once everything is sent.
+    fin: bool,
+    /// How the connection ended, if it has.
+    ending: Option<String>,
+}
+
+/// The ending that a client wishes for: end of input after the last answer.
+const CLOSED: &str = "closed by the server";
+
+impl Client {
+    pub(crate) fn connect(addr: SocketAddr, answer: Answer) -> Result<Self, String> {
+        Self::connect_within(addr, answer, PATIENCE)
+    }
+
+    pub(crate) fn connect_within(
+        addr: SocketAddr,
+        answer: Answer,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        let words = |error| format!("cannot connect: {}", reason(&error));
+        let socket = TcpStream::connect_timeout(&addr, patience).map_err(words)?;
+        socket.set_nodelay(true).map_err(words)?;
+        socket.set_nonblocking(true).map_err(words)?;
+        let port = socket.local_addr().map_err(words)?.port();
+        Ok(Self {
+            socket,
+            text: Text::of(answer),
+            start: u64::from(port) * 7919,
+            goal: 0,
+            sent: 0,
+            answered: 0,
+            window: WINDOW,
+            asleep: false,
+            fin: false,
+            ending: None,
+        })
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered == self.goal
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Asks for `count` more bytes; [`drive`] moves them.
+    pub(crate) fn ask(&mut self, count: u64) {
+        self.goal += count;
+    }
+
+    /// Sends `count` more bytes and waits until all is answered: the time it took.
+    pub(crate) fn exchange(&mut self, count: u64) -> Result<Duration, String> {
+        let began = Instant::now();
+        self.ask(count);
+        drive(std::slice::from_mut(self), Self::is_answered)?;
+        Ok(began.elapsed())
+    }
+
+    /// Sends `count` more bytes without reading; what the system does not take stays unsent.
+    pub(crate) fn push(&mut self, count: u64) -> Result<(), String> {
+        self.ask(count);
+        self.write()?;
+        Ok(())
+    }
+
+    /// From now on the sending side is shut down once all is sent.
+    pub(crate) fn then_shut_down(&mut self) {
+        self.fin = true;
+    }
+
+    /// Everything sent, everything answered, and then the end of the server's answers.
+    pub(crate) fn finish(&mut self) -> Result<(), String> {
+        drive(std::slice::from_mut(self), Self::has_ended)?;
+        match &self.ending {
+            Some(ending) if ending == CLOSED && self.is_answered() => Ok(()),
+            ending => Err(self.progress(ending.as_deref().unwrap_or("still open"))),
+        }
+    }
+
+    /// Ends the connection with RST instead of FIN: SO_LINGER with no time (socket(7)).
+    pub(crate) fn reset(self) {
+        // If it could not be set the connection ends with FIN: a milder test, not a wrong one.
+        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Sends what may be sent. Whether anything moved.
+    fn write(&mut self) -> Result<bool, String> {
+        let before = self.sent;
+        while self.may_send() > 0 && self.ending.is_none() {
+            let from = self.position(self.sent);
+            let count = self.may_send().min((PERIOD - from) as u64) as usize;
+            match (&self.socket).write(&self.text.asked[from..from + count]) {
+                Ok(count) => self.sent += count as u64,
+                Err(error) if would_block(&error) => break,
+                Err(error) if interrupted(&error) => {}
+                Err(error) => self.ending = Some(reason(&error)),
+            }
+        }
+        if self.fin && self.sent == self.goal && self.ending.is_none() {
+            self.fin = false;
+            let shut = self.socket.shutdown(Shutdown::Write);
+            self.ending = shut.err().map(|error| reason(&error));
+        }
+        Ok(self.sent > before)
+    }
+
+    /// One read, compared with what should come. Whether anything moved.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+        let count = match (&self.socket).read(buffer) {
+            Ok(0) => {
+                self.ending = Some(CLOSED.to_owned());
+                return Ok(true);
+            }
+            Ok(count) => count,
+            Err(error) if would_block(&error) || interrupted(&error) => return Ok(false),
+            Err(error) => {
+                self.ending = Some(reason(&error));
+                return Ok(true);
+            }
+        };
+        if self.answered + count as u64 > self.sent {
+            return Err(self.progress("more came back than was sent"));
+        }
+        let mut rest = &buffer[..count];
+        while !rest.is_empty() {
+            let from = self.position(self.answered);
+            let (piece, more) = rest.split_at(rest.len().min(PERIOD - from));
+            let expected = &self.text.answers[from..from + piece.len()];
+            if let Some(at) = (0..piece.len()).find(|&at| piece[at] != expected[at]) {
+                let number = self.answered + at as u64 + 1;
+                return Err(format!(
+                    "byte {number} came back as {:#04x}, expected {:#04x}",
+                    piece[at], expected[at]
+                ));
+            }
+            self.answered += piece.len() as u64;
+            rest = more;
+        }
+        Ok(true)
+    }
+
+    fn may_send(&self) -> u64 {
+        let allowed = self.answered.saturating_add(self.window).min(self.goal);
+        allowed.saturating_sub(self.sent)
+    }
+
+    fn position(&self, offset: u64) -> usize {
+        ((self.start + offset) % PERIOD as u64) as usize
+    }
+
+    fn progress(&self, what: &str) -> String {
+        format!("{what} after {} of {} bytes were answered", self.answered, self.goal)
+    }
+}
+
+/// Moves bytes until every client is `done`.
+///
+/// # Errors
+///
+/// A wrong byte, a connection that ended before its client was done, or nothing for [`PATIENCE`].
+pub(crate) fn drive(clients: &mut [Client], done: impl Fn(&Client) -> bool) -> Result<(), String> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut moved_at = Instant::now();
+    loop {
+        let mut busy: Vec<&mut Client> =
+            clients.iter_mut().filter(|client| !done(client)).collect();
+        if busy.is_empty() {
+            return Ok(());
+        }
+        if let Some((client, ending)) = busy.iter().find_map(|c| Some((c, c.ending.as_ref()?))) {
+            return Err(client.progress(ending));
+        }
+        let mut ready: Vec<PollFd> = busy.iter().map(|client| interest(client)).collect();
+        // A short time-out: `done` may depend on more than the sockets.
+        let count = poll(&mut ready, PollTimeout::from(20_u8));
+        let events: Vec<PollFlags> =
+            ready.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
+        if count.unwrap_or(0) > 0 {
+            for (client, events) in busy.iter_mut().zip(events) {
+                if !events.is_empty() && client.turn(&mut buffer)? {
+                    moved_at = Instant::now();
+                }
+            }
+        }
+        // A clock that no byte has moved for long enough, whoever is to blame.
+        if moved_at.elapsed() > PATIENCE {
+            let silent = format!("nothing for {} s", PATIENCE.as_secs());
+            let others = busy.len() - 1;
+            let also = if others == 0 { String::new() } else { format!(" ({others} more wait)") };
+            return Err(busy[0].progress(&silent) + &also);
+        }
+    }
+}
+
+fn interest(client: &Client) -> PollFd<'_> {
+    let mut events = PollFlags::empty();
+    events.set(PollFlags::POLLIN, !client.asleep);
+    events.set(PollFlags::POLLOUT, client.may_send() > 0 || client.fin);
+    PollFd::new(client.socket.as_fd(), events)
+}
+
+impl Client {
+    fn turn(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+        let wrote = self.write()?;
+        let read = !self.asleep && self.read(buffer)?;
+        Ok(wrote || read)
+    }
+
+    /// One turn of a client that may have nothing to do: waits a moment for room to send.
+    pub(crate) fn offer(&mut self) -> Result<bool, String> {
+        let _ = poll(&mut [interest(self)], PollTimeout::from(20_u8));
+        let moved = self.write()?;
+        match &self.ending {
+            Some(ending) => Err(self.progress(ending)),
+            None => Ok(moved),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// A client, and a server of one connection that does as told.
+    fn served(answer: Answer, server: fn(TcpStream)) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let addr = listener.local_addr().expect("bound");
+        let client = Client::connect(addr, answer).expect("loopback");
+        thread::spawn(move || server(listener.accept().expect("somebody connected").0));
+        client
+    }
+
+    fn echo_with(mut socket: TcpStream, change: impl Fn(&mut [u8])) {
+        let mut buffer = [0; 1000];
+        while let Ok(count @ 1..) = socket.read(&mut buffer) {
+            change(&mut buffer[..count]);
+            if socket.write_all(&buffer[..count]).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn an_exact_echo_holds_and_its_end_is_seen() {
+        let mut client = served(Answer::Echo, |socket| echo_with(socket, |_| {}));
+        client.exchange(1 << 20).expect("an exact echo");
+        client.ask(3000);
+        client.then_shut_down();
+        client.finish().expect("everything, then the end");
+    }
+
+    #[test]
+    fn upper_case_is_ascii_only() {
+        let mut client = served(Answer::Upper, |socket| {
+            echo_with(socket, <[u8]>::make_ascii_uppercase);
+        });
+        client.exchange(PERIOD as u64 + 1).expect("every byte value was in it");
+    }
+
+    #[test]
+    fn one_wrong_byte_is_found() {
+        let mut client = served(Answer::Echo, |socket| echo_with(socket, |bytes| bytes[0] ^= 1));
+        let error = client.exchange(10).expect_err("the first byte is wrong");
+        assert!(error.starts_with("byte 1 came back as 0x"), "{error}");
+    }
+
+    #[test]
+    fn bytes_nobody_asked_for_are_found() {
+        let mut client = served(Answer::Echo, |mut socket| {
+            socket.write_all(b"welcome").expect("a client");
+            echo_with(socket, |_| {});
+        });
+        let error = client.exchange(1).expect_err("a greeting is not an echo");
+        assert!(error.starts_with("more came back than was sent"), "{error}");
+    }
+
+    #[test]
+    fn an_early_close_is_found() {
+        let mut client = served(Answer::Echo, |mut socket| {
+            socket.read_exact(&mut [0; 100]).expect("a client");
+        });
+        client.ask(100);
+        client.then_shut_down();
+        let error = client.finish().expect_err("nothing was answered");
+        assert_eq!(error, "closed by the server after 0 of 100 bytes were answered");
+    }
+
+    #[test]
+    fn a_lost_buffer_does_not_fit() {
+        let text = Text::of(Answer::Echo);
+        for lost in [1, 1000, 1024, 4096, 65_535, 65_536, 65_537, 1 << 20] {
+            let moved = |at: usize| text.asked[(at + lost) % PERIOD];
+            assert!((0..64).any(|at| moved(at) != text.asked[at]), "{lost} bytes");
+        }
+        assert!((0..=255).all(|byte| text.asked.contains(&byte)));
+    }
+}

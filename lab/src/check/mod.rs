@@ -1,0 +1,287 @@
+//! `lab check`: is it a server that keeps the contract?
+//!
+//! A server is started as a process, driven through its socket, and judged by what can be seen
+//! from outside, so one written in any language can be asked. Each check says what it saw, not
+//! just whether it was enough: the figures are the lesson.
+
+mod client;
+mod observe;
+mod process;
+mod programs;
+mod report;
+mod server;
+mod subject;
+mod suite;
+
+use clap::builder::PossibleValuesParser;
+use client::Answer;
+use programs::Program;
+use report::Report;
+use server::{Server, Start};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use subject::{Gives, Order, Status, Subject};
+use suite::{CHECKS, Check};
+
+/// Judges a server from outside, by the contract that every server of the course keeps
+///
+/// A server is started again for each check, driven through its socket, and judged by what can be
+/// seen: what it answers, when, and what it costs. Each line begins with one of
+///
+///   ok       it holds, and this is what was seen
+///   short    it falls short (exit status 1 in the end)
+///   except   it falls short as declared, by nature
+///   unseen   this system, or this command, does not let us see
+///
+///   lab check select                      a program of the course, built first
+///   lab check -- ./server --addr 127.0.0.1:0
+///   lab check --addr 127.0.0.1:8001 --reply upper -- python3 server.py
+///
+/// A server of your own sends back each byte it gets (or upper-cases ASCII letters), and either
+/// prints a line `listening on HOST:PORT` or listens where --addr says. An argument HOST:0 of its
+/// command is replaced where it has to come back to the same port.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct CheckArgs {
+    /// Programs of the course, such as select; one that runs in several ways is judged in each
+    #[arg(value_name = "NAME", conflicts_with_all = ["command", "addr", "all", "reply"])]
+    names: Vec<String>,
+
+    /// All programs of the course
+    #[arg(long, conflicts_with_all = ["command", "addr", "reply"])]
+    all: bool,
+
+    /// The checks, one line each
+    #[arg(long, conflicts_with_all = ["names", "all", "command"])]
+    list: bool,
+
+    /// Where COMMAND listens, when it does not say so in a line `listening on HOST:PORT`
+    #[arg(long, value_name = "HOST:PORT", value_parser = common::host_port, requires = "command")]
+    addr: Option<String>,
+
+    /// What COMMAND answers
+    #[arg(long, value_enum, default_value = "echo")]
+    reply: Answer,
+
+    /// A check that the server need not hold; one that it holds after all is reported
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()))]
+    except: Vec<String>,
+
+    /// This check only (may be repeated)
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()))]
+    only: Vec<String>,
+
+    /// A server in any language, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// The names of the checks, in the order of the report.
+fn names() -> Vec<&'static str> {
+    CHECKS.iter().map(|check| check.name).collect()
+}
+
+/// Runs `lab check`.
+#[must_use]
+pub fn main(args: &CheckArgs) -> ExitCode {
+    process::kill_all_when_interrupted();
+    suite::descriptor_limit();
+    let mut report = Report::new();
+    let judged = if args.list {
+        list(&mut report).map(|()| 0).map_err(Ended::from)
+    } else {
+        subjects(args).and_then(|subjects| judge(&subjects, args, &mut report))
+    };
+    match judged {
+        Ok(0) => ExitCode::SUCCESS,
+        // Whoever read the report has gone: nobody is left to tell, and not all was seen.
+        Ok(_) | Err(Ended::Unread) => ExitCode::FAILURE,
+        Err(Ended::Usage(why)) => {
+            report::complain(&why);
+            ExitCode::from(2)
+        }
+        Err(Ended::Failed(why)) => {
+            report::complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why nothing, or not everything, was judged.
+enum Ended {
+    Usage(String),
+    Failed(String),
+    Unread,
+}
+
+impl From<io::Error> for Ended {
+    fn from(_: io::Error) -> Self {
+        Self::Unread
+    }
+}
+
+fn list(report: &mut Report) -> io::Result<()> {
+    CHECKS.iter().try_for_each(|check| report.listed(check.name, check.teaches))
+}
+
+fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<usize, Ended> {
+    let chosen =
+        |check: &&Check| args.only.is_empty() || args.only.iter().any(|only| only == check.name);
+    for subject in subjects {
+        // A command that does not run at all is one line, not one for each check.
+        if let Err(why) = Server::try_start(subject, Start::default()) {
+            return Err(Ended::Failed(why));
+        }
+        report.heading(&subject.name, &process::typed(&subject.command))?;
+        for check in CHECKS.iter().filter(chosen) {
+            let (status, text) = report.while_waiting(check.name, || ask(subject, check));
+            report.line(status, check.name, &text)?;
+        }
+    }
+    Ok(report.tally(subjects.len())?)
+}
+
+/// One check of one server.
+fn ask(subject: &Subject, check: &Check) -> (Status, String) {
+    if check.needs > subject.gives {
+        let why = match subject.gives {
+            Gives::Nothing => "not asked: it accepts nobody",
+            _ => "not asked: the answers are a person's",
+        };
+        return (Status::Except, why.to_owned());
+    }
+    subject::weigh((check.run)(subject), subject.exception(check.name))
+}
+
+fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
+    let mut subjects = if args.command.is_empty() {
+        programs_asked_for(args)?
+    } else {
+        vec![Subject {
+            name: Path::new(&args.command[0]).display().to_string(),
+            command: args.command.clone(),
+            quiet: None,
+            addr: args.addr.clone(),
+            answer: args.reply,
+            gives: Gives::Answers,
+            ours: false,
+            asleep_in: &[],
+            order: Order::Unsaid,
+            exceptions: Vec::new(),
+        }]
+    };
+    for subject in &mut subjects {
+        let asked = args.except.iter().map(|name| (name.clone(), "--except".to_owned()));
+        subject.exceptions.extend(asked);
+    }
+    Ok(subjects)
+}
+
+fn programs_asked_for(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
+    let mut rows: Vec<&Program> = Vec::new();
+    if args.all {
+        rows.extend(programs::PROGRAMS);
+    }
+    for name in &args.names {
+        let named = programs::named(name);
+        if named.is_empty() {
+            let known: Vec<_> = programs::PROGRAMS.iter().map(|row| row.name).collect();
+            let known = known.join(", ");
+            return Err(Ended::Usage(format!("no program '{name}': there are {known}")));
+        }
+        rows.extend(named);
+    }
+    if rows.is_empty() {
+        let what = "nothing to judge: name a program, or give a command after `--` (try --help)";
+        return Err(Ended::Usage(what.into()));
+    }
+    let built = |row: &&Program| build(row).map(|binary| row.subject(&binary));
+    rows.iter().map(built).collect::<Result<_, _>>().map_err(Ended::Failed)
+}
+
+/// Builds the binary as the laboratory itself was built, so that it never judges a stale one, and
+/// says where it is: beside the laboratory.
+fn build(program: &Program) -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    let folder = here.parent().unwrap_or(Path::new("."));
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--quiet", "--package", program.package, "--bin", program.binary]);
+    if let Some(target) = folder.parent() {
+        cargo.arg("--target-dir").arg(target);
+    }
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    // Under `cargo run` the project is known even when one stands elsewhere.
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
+        cargo.current_dir(package);
+    }
+    match cargo.status() {
+        Ok(status) if status.success() => Ok(folder.join(program.binary)),
+        Ok(_) => Err(format!("{} cannot be built (cargo says why)", program.binary)),
+        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
+    }
+}
+
+/// One check of one program as a test: panics with the line that the report would show.
+///
+/// For [`contract_tests!`](crate::contract_tests).
+///
+/// # Panics
+///
+/// When the check falls short, or nobody knows the program or the check.
+pub fn contract_test(program: &str, binary: &str, check: &str) {
+    suite::descriptor_limit();
+    let row = programs::PROGRAMS.iter().find(|row| row.name == program);
+    let row = row.unwrap_or_else(|| panic!("no program {program} in lab/src/check/programs.rs"));
+    let subject = row.subject(Path::new(binary));
+    let known = CHECKS.iter().find(|known| known.name == check);
+    let known = known.unwrap_or_else(|| panic!("no check {check} in lab/src/check/suite"));
+    let (status, text) = ask(&subject, known);
+    let line = report::plain(status, check, &text);
+    assert!(status != Status::Short, "{program}: {line}");
+    // Shown by `cargo test -- --nocapture`.
+    println!("{program}: {line}");
+}
+
+/// The contract as tests: a module with a test for each check.
+///
+/// `lab::contract_tests!(select, env!("CARGO_BIN_EXE_select"));` in `select/tests/contract.rs`
+/// makes `select::echo`, `select::half_close` and so on. The first argument is a row of
+/// `lab/src/check/programs.rs`.
+#[macro_export]
+macro_rules! contract_tests {
+    (@names) => {
+        $crate::contract_tests!(@with names; )
+    };
+    ($program:ident, $binary:expr) => {
+        mod $program {
+            $crate::contract_tests!(@with tests; $program, $binary);
+        }
+    };
+    // The list of checks, once; a test of this crate compares it with the table.
+    (@with $what:ident; $($args:tt)*) => {
+        $crate::contract_tests! { @$what [$($args)*]
+            echo byte_by_byte interleaved in_order half_close data_with_fin
+            resets never_reads flooder urgent comes_and_goes
+            many_clients out_of_descriptors idle_cpu asleep_in
+            stop_continue closed_output port_in_use bad_command_line restart
+        }
+    };
+    (@names [] $($check:ident)*) => {
+        [$(stringify!($check)),*]
+    };
+    (@tests [$program:ident, $binary:expr] $($check:ident)*) => {
+        $crate::contract_tests! { @each $program ($binary) $($check)* }
+    };
+    (@each $program:ident $binary:tt) => {};
+    (@each $program:ident $binary:tt $check:ident $($more:ident)*) => {
+        #[test]
+        fn $check() {
+            $crate::check::contract_test(stringify!($program), $binary, stringify!($check));
+        }
+        $crate::contract_tests! { @each $program $binary $($more)* }
+    };
+}

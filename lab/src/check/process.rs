@@ -1,0 +1,281 @@
+//! A process that the laboratory started: waited for, stopped, killed, never left behind.
+
+use super::observe;
+use common::reason;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a state that must come is asked for.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Everything started and not yet killed, for [`kill_all_when_interrupted`].
+static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// A child process. Dropping it kills it, and its descendants.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub child: Child,
+    pid: i32,
+    /// How it ended, once that is known: a process can be waited for only once.
+    ended: Option<WaitStatus>,
+}
+
+impl Process {
+    /// Starts `command` with nothing on its standard input, and its output to be read.
+    pub(crate) fn start(command: &[OsString], files: Option<u32>) -> Result<Self, String> {
+        let (program, args) = command.split_first().ok_or("no command")?;
+        let mut command = Command::new(program);
+        if let Some(files) = files {
+            // A limit of its own, without unsafe code between fork and exec: the shell sets it
+            // for itself and becomes the program.
+            command = Command::new("/bin/sh");
+            let script = format!("ulimit -n {files} && exec \"$@\"");
+            command.args(["-c", &script, "sh"]).arg(program);
+        }
+        command.args(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = with_no_signal_blocked(|| command.spawn()).map_err(|error| {
+            format!("cannot start {}: {}", program.to_string_lossy(), reason(&error))
+        })?;
+        let pid = i32::try_from(child.id()).expect("the system's process numbers are signed");
+        started().push(pid);
+        Ok(Self { child, pid, ended: None })
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it ended, in words, if it has.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        self.look(WaitPidFlag::WNOHANG);
+        self.ended.map(in_words)
+    }
+
+    /// Its exit status, if it ended by itself before the deadline.
+    pub(crate) fn exit_status(&mut self, patience: Duration) -> Option<i32> {
+        soon(patience, || self.ended());
+        match self.ended {
+            Some(WaitStatus::Exited(_, status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// SIGSTOP, and waits until it stands still: from then on, whatever comes is there together
+    /// when it looks again.
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
+        self.signal(Signal::SIGSTOP);
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        let stopped = soon(Duration::from_secs(10), || match self.look(flags) {
+            Some(WaitStatus::Stopped(..)) => Some(Ok(())),
+            _ => self.ended.map(|status| Err(in_words(status))),
+        });
+        stopped.unwrap_or_else(|| Err("SIGSTOP does not stop it".into()))
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// SIGKILL, and waits for its end: its descriptors are closed and its port is free then.
+    pub(crate) fn kill(&mut self) {
+        if self.ended.is_none() {
+            self.signal(Signal::SIGKILL);
+            self.look(WaitPidFlag::empty());
+        }
+        started().retain(|&pid| pid != self.pid);
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in observe::family(self.pid) {
+            // One that has just ended needs no signal any more.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    fn look(&mut self, flags: WaitPidFlag) -> Option<WaitStatus> {
+        if self.ended.is_some() {
+            return self.ended;
+        }
+        loop {
+            return match waitpid(Pid::from_raw(self.pid), Some(flags)) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(_) | Ok(WaitStatus::StillAlive) => None,
+                Ok(status) => {
+                    if matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)) {
+                        self.ended = Some(status);
+                    }
+                    Some(status)
+                }
+            };
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a command that ends by itself left behind.
+pub(crate) struct Finished {
+    /// `None` when it was still running at the deadline, or a signal ended it.
+    pub status: Option<i32>,
+    pub how: String,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command that should end by itself.
+pub(crate) fn run(command: &[OsString], patience: Duration) -> Result<Finished, String> {
+    let mut process = Process::start(command, None)?;
+    let stdout = collect(process.child.stdout.take().expect("it is piped"));
+    let stderr = collect(process.child.stderr.take().expect("it is piped"));
+    let status = process.exit_status(patience);
+    let still = || format!("still running after {} s", patience.as_secs());
+    let how = process.ended().unwrap_or_else(still);
+    process.kill();
+    let text = |reader: thread::JoinHandle<String>| reader.join().unwrap_or_default();
+    Ok(Finished { status, how, stdout: text(stdout), stderr: text(stderr) })
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before an error is what there is to see.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Asks until there is an answer, or the time is up.
+pub(crate) fn soon<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Ctrl-C and `kill` end the laboratory; the server under judgement may ignore them, or stand
+/// still. So they are waited for here, and whatever runs is killed first.
+///
+/// To be called before any thread is started: threads inherit what is blocked.
+pub(crate) fn kill_all_when_interrupted() {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    if signals.thread_block().is_err() {
+        return;
+    }
+    thread::spawn(move || {
+        let signal = loop {
+            if let Ok(signal) = signals.wait() {
+                break signal;
+            }
+        };
+        for &pid in started().iter() {
+            for pid in observe::family(pid) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        // As a shell reports a program that a signal ended.
+        std::process::exit(128 + signal as i32);
+    });
+}
+
+/// A program inherits the mask of the thread that starts it, and it should not be deaf to Ctrl-C.
+fn with_no_signal_blocked<T>(start: impl FnOnce() -> T) -> T {
+    let mask = SigSet::thread_get_mask();
+    let _ = SigSet::empty().thread_set_mask();
+    let result = start();
+    if let Ok(mask) = mask {
+        let _ = mask.thread_set_mask();
+    }
+    result
+}
+
+fn started() -> std::sync::MutexGuard<'static, Vec<i32>> {
+    // A list of numbers is whole whatever a thread died of.
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn in_words(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, status) => format!("exit status {status}"),
+        WaitStatus::Signaled(_, signal, _) => format!("killed by {signal}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A command as one would type it.
+pub(crate) fn typed(command: &[OsString]) -> String {
+    let words: Vec<_> = command.iter().map(|word| OsStr::to_string_lossy(word)).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Vec<OsString> {
+        ["/bin/sh", "-c", script].map(OsString::from).to_vec()
+    }
+
+    #[test]
+    fn a_finished_command_tells_how_and_what() {
+        let patience = Duration::from_secs(20);
+        let done = run(&shell("echo out; echo err >&2; exit 3"), patience).expect("a shell");
+        assert_eq!((done.status, done.how.as_str()), (Some(3), "exit status 3"));
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("out\n", "err\n"));
+        let killed = run(&shell("kill -9 $$"), patience).expect("a shell");
+        assert_eq!((killed.status, killed.how.as_str()), (None, "killed by SIGKILL"));
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        let done = run(&shell("exec sleep 600"), Duration::from_millis(50)).expect("a shell");
+        assert_eq!(done.status, None);
+        assert!(done.how.starts_with("still running"), "{}", done.how);
+    }
+
+    #[test]
+    fn a_stopped_process_goes_on_and_a_dropped_one_is_gone() {
+        let mut process = Process::start(&shell("exec sleep 600"), None).expect("a shell");
+        process.stop().expect("SIGSTOP cannot be caught");
+        process.go_on();
+        assert_eq!(process.ended(), None);
+        let pid = Pid::from_raw(process.pid());
+        drop(process);
+        assert!(kill(pid, None).is_err(), "no such process");
+    }
+
+    #[test]
+    fn a_limit_on_descriptors_is_the_programs_own() {
+        let mut process = Process::start(&shell("ulimit -n"), Some(64)).expect("a shell");
+        let mut text = String::new();
+        let stdout = process.child.stdout.as_mut().expect("it is piped");
+        stdout.read_to_string(&mut text).expect("a pipe");
+        assert_eq!(text, "64\n");
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_said() {
+        let error = Process::start(&["/no/such/program".into()], None).expect_err("no such file");
+        assert_eq!(error, "cannot start /no/such/program: No such file or directory");
+    }
+}

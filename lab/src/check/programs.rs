@@ -1,0 +1,160 @@
+//! The programs of the course: how each is judged, and what it cannot hold, by nature.
+
+use super::client::Answer;
+use super::subject::{Gives, Order, Subject};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// One way of running one binary.
+pub(crate) struct Program {
+    /// What this way is called, in reports and as a module of tests.
+    pub name: &'static str,
+    pub package: &'static str,
+    pub binary: &'static str,
+    /// Beside `--addr` and `--quiet`. All are judged as echo servers.
+    args: &'static [&'static str],
+    gives: Gives,
+    asleep_in: &'static [&'static str],
+    order: Order,
+    exceptions: &'static [(&'static str, &'static str)],
+}
+
+/// Some C libraries, and the newer architectures, have pselect6 only.
+const SELECT: &[&str] = &["select", "pselect6"];
+
+const FD_SETSIZE: (&str, &str) = (
+    "many_clients",
+    "select(2) knows no descriptor above 1023: clients beyond are turned away in words",
+);
+
+const NOBODY_ACCEPTS: &str =
+    "nobody accepts, so select(2) reports the listener again and again: the lesson";
+
+/// What the programs of one model have in common; a row says what differs.
+const SELECT_PROGRAM: Program = Program {
+    name: "select",
+    package: "select",
+    binary: "select",
+    args: &[],
+    gives: Gives::Answers,
+    asleep_in: SELECT,
+    order: Order::Connected,
+    exceptions: &[FD_SETSIZE],
+};
+
+/// All of them.
+pub(crate) const PROGRAMS: &[Program] = &[
+    SELECT_PROGRAM,
+    Program {
+        name: "select_readable",
+        binary: "select_readable",
+        args: &["--reply", "echo"],
+        exceptions: &[
+            FD_SETSIZE,
+            (
+                "never_reads",
+                "one list and send at once: a client that leaves its answers unread is turned out",
+            ),
+        ],
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "select_level",
+        binary: "select_level",
+        gives: Gives::Nothing,
+        exceptions: &[
+            ("idle_cpu", NOBODY_ACCEPTS),
+            ("asleep_in", NOBODY_ACCEPTS),
+            ("stop_continue", NOBODY_ACCEPTS),
+        ],
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "chat_room",
+        binary: "chat_room",
+        gives: Gives::Connections,
+        exceptions: &[],
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "slow_reply_sleep",
+        binary: "slow_reply",
+        args: &["--how", "sleep", "--delay", "0.002", "--chunk", "65536"],
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "slow_reply_timer",
+        binary: "slow_reply",
+        args: &["--how", "timer", "--delay", "0.002", "--chunk", "65536"],
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "slow_reply_worker",
+        binary: "slow_reply",
+        args: &["--how", "worker", "--delay", "0.002", "--chunk", "65536"],
+        // The threads finish as the scheduler lets them.
+        order: Order::Unsaid,
+        ..SELECT_PROGRAM
+    },
+    Program {
+        name: "services",
+        binary: "services",
+        args: &["--daytime", "127.0.0.1:0"],
+        ..SELECT_PROGRAM
+    },
+];
+
+/// The rows that `name` stands for: one way of running a binary, or all ways of it.
+pub(crate) fn named(name: &str) -> Vec<&'static Program> {
+    PROGRAMS.iter().filter(|row| row.name == name || row.binary == name).collect()
+}
+
+impl Program {
+    pub(crate) fn subject(&self, binary: &Path) -> Subject {
+        let mut command = vec![OsString::from(binary)];
+        // First, for its port is the one that a second copy is given.
+        command.extend(["--addr", "127.0.0.1:0"].map(OsString::from));
+        command.extend(self.args.iter().map(OsString::from));
+        let owned = |(check, why): &(&str, &str)| ((*check).to_owned(), (*why).to_owned());
+        Subject {
+            name: self.name.to_owned(),
+            command,
+            quiet: Some("--quiet"),
+            addr: None,
+            answer: Answer::Echo,
+            gives: self.gives,
+            ours: true,
+            asleep_in: self.asleep_in,
+            order: self.order,
+            exceptions: self.exceptions.iter().map(owned).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::suite::CHECKS;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_way_has_a_name_of_its_own() {
+        let names: HashSet<_> = PROGRAMS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), PROGRAMS.len());
+        assert_eq!(named("slow_reply").len(), 3);
+        assert_eq!(named("slow_reply_timer").len(), 1);
+        assert!(named("no_such_program").is_empty());
+    }
+
+    #[test]
+    fn exceptions_name_checks_that_are_asked() {
+        for row in PROGRAMS {
+            for (name, why) in row.exceptions {
+                let check = CHECKS.iter().find(|check| check.name == *name);
+                let check = check.unwrap_or_else(|| panic!("{}: no check {name}", row.name));
+                assert!(check.needs <= row.gives, "{}: {name} is not asked anyway", row.name);
+                assert!(!why.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The report: a line as soon as there is something to say.
+//!
+//! Whoever reads it may stop reading (`lab check select | head -3`). `println!` would panic then;
+//! here the error is handed up, and the work ends.
+
+use super::subject::Status;
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A check that takes longer than this is worth a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+const STATUSES: [Status; 4] = [Status::Ok, Status::Short, Status::Except, Status::Unseen];
+
+pub(crate) struct Report {
+    terminal: bool,
+    colour: bool,
+    counts: [usize; 4],
+    /// Something was printed already.
+    begun: bool,
+}
+
+impl Report {
+    pub(crate) fn new() -> Self {
+        let terminal = io::stdout().is_terminal();
+        // https://no-color.org: set, and not to the empty string.
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { terminal, colour: terminal && wanted, counts: [0; 4], begun: false }
+    }
+
+    pub(crate) fn listed(&mut self, name: &str, teaches: &str) -> io::Result<()> {
+        say(&format!("{name:18}  {teaches}\n"))
+    }
+
+    pub(crate) fn heading(&mut self, name: &str, command: &str) -> io::Result<()> {
+        let gap = if self.begun { "\n" } else { "" };
+        self.begun = true;
+        say(&format!("{gap}{name}: {command}\n"))
+    }
+
+    pub(crate) fn line(&mut self, status: Status, check: &str, text: &str) -> io::Result<()> {
+        self.counts[status as usize] += 1;
+        let line = plain(status, check, text);
+        if !self.colour {
+            return say(&format!("{line}\n"));
+        }
+        let code = match status {
+            Status::Ok => 32,
+            Status::Short => 31,
+            Status::Except => 33,
+            Status::Unseen => 36,
+        };
+        let (word, rest) = line.split_at(status.word().len());
+        say(&format!("\x1b[{code}m{word}\x1b[0m{rest}\n"))
+    }
+
+    /// The last line. How many fell short.
+    pub(crate) fn tally(&self, servers: usize) -> io::Result<usize> {
+        let count = |status: Status| format!("{} {}", self.counts[status as usize], status.word());
+        let counts: Vec<_> = STATUSES
+            .into_iter()
+            .filter(|&status| self.counts[status as usize] > 0 || status == Status::Short)
+            .map(count)
+            .collect();
+        let servers =
+            if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
+        let checks: usize = self.counts.iter().sum();
+        say(&format!("{servers}, {checks} checks: {}\n", counts.join(", ")))?;
+        Ok(self.counts[Status::Short as usize])
+    }
+
+    /// Runs a check; at a terminal, one that takes its time shows that it is at work.
+    pub(crate) fn while_waiting<T>(&self, name: &str, check: impl FnOnce() -> T) -> T {
+        if !self.terminal {
+            return check();
+        }
+        thread::scope(|scope| {
+            let (done, is_done) = channel::<()>();
+            let name = name.to_owned();
+            scope.spawn(move || {
+                let began = Instant::now();
+                let mut pause = SIGN_OF_LIFE;
+                while is_done.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    pause = Duration::from_secs(1);
+                    let _ = say(&format!("\r        {name} … {} s", began.elapsed().as_secs()));
+                }
+                if pause != SIGN_OF_LIFE {
+                    let _ = say("\r\x1b[K");
+                }
+            });
+            let result = check();
+            drop(done);
+            result
+        })
+    }
+}
+
+/// A line of the report without colour.
+pub(crate) fn plain(status: Status, check: &str, text: &str) -> String {
+    format!("{:6}  {check:18}  {text}", status.word())
+}
+
+/// One line on standard error that says why there is no report.
+pub(crate) fn complain(why: &str) {
+    let _ = writeln!(io::stderr(), "lab: {why}");
+}
+
+/// Written and flushed at once: a check may take seconds, and the next line waits for it.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,185 @@
+//! What is judged, and how a judgement is put into words.
+
+use super::client::Answer;
+use std::ffi::OsString;
+
+/// What a server does by itself, and so which checks can be asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Gives {
+    /// It listens, and accepts nobody.
+    Nothing,
+    /// It accepts; the answers are a person's.
+    Connections,
+    /// It answers.
+    Answers,
+}
+
+/// In which order several clients that were ready together are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As they connected: the model scans a list.
+    Connected,
+    /// Not promised.
+    Unsaid,
+}
+
+/// A server to judge.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    /// What it is called in the report.
+    pub name: String,
+    /// How it is started, narrating.
+    pub command: Vec<OsString>,
+    /// What to add where narration is not the point.
+    pub quiet: Option<&'static str>,
+    /// Where it will listen; when `None`, its `listening on` line says so.
+    pub addr: Option<String>,
+    pub answer: Answer,
+    pub gives: Gives,
+    /// A program of the course: it has the course's command line and exit statuses.
+    pub ours: bool,
+    /// The system calls that its first thread may sleep in; empty: any.
+    pub asleep_in: &'static [&'static str],
+    pub order: Order,
+    /// The checks that it cannot hold, by nature, and why.
+    pub exceptions: Vec<(String, String)>,
+}
+
+/// What a check saw, in plain words with figures; or why it does not count as held.
+pub(crate) type Seen = Result<String, Fault>;
+
+/// Why a check does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The server fell short.
+    Short(String),
+    /// This system, or this command, does not let us see.
+    Unseen(String),
+}
+
+impl Fault {
+    /// The same with words in front, about what went before.
+    pub(crate) fn after(self, words: &str) -> Self {
+        match self {
+            Self::Short(why) => Self::Short(format!("{words}: {why}")),
+            Self::Unseen(why) => Self::Unseen(format!("{words}: {why}")),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Short(why)
+    }
+}
+
+/// A check that fell short in these words.
+pub(crate) fn short<T>(why: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Short(why.into()))
+}
+
+/// A check that could not be seen, for this reason.
+pub(crate) fn unseen<T>(why: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Unseen(why.into()))
+}
+
+/// The word at the start of a line of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok,
+    Short,
+    Except,
+    Unseen,
+}
+
+impl Status {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Short => "short",
+            Self::Except => "except",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// Weighs what was seen against what was declared. An exception is a statement about the server,
+/// and is judged like any other: one that no longer holds is taken back, or it would hide the next
+/// fault.
+pub(crate) fn weigh(seen: Seen, exception: Option<&str>) -> (Status, String) {
+    match (seen, exception) {
+        (Ok(text), None) => (Status::Ok, text),
+        (Err(Fault::Short(text)), None) => (Status::Short, text),
+        (Err(Fault::Short(text)), Some(why)) => (Status::Except, format!("{why} (seen: {text})")),
+        (Ok(text), Some(_)) => {
+            let words = "declared as an exception, but holds: remove the declaration";
+            (Status::Short, format!("{words} (seen: {text})"))
+        }
+        (Err(Fault::Unseen(text)), _) => (Status::Unseen, text),
+    }
+}
+
+impl Subject {
+    pub(crate) fn exception(&self, check: &str) -> Option<&str> {
+        let declared = self.exceptions.iter().find(|(name, _)| name == check)?;
+        Some(&declared.1)
+    }
+
+    /// The command, to listen at `port` if that is given and the command can be told.
+    pub(crate) fn command(&self, narrating: bool, port: Option<u16>) -> Vec<OsString> {
+        let mut command = self.command.clone();
+        if let Some(port) = port {
+            give_port(&mut command, port);
+        }
+        if !narrating {
+            command.extend(self.quiet.map(OsString::from));
+        }
+        command
+    }
+}
+
+/// Puts a port in the place of the first free one (`HOST:0`) of a command line.
+fn give_port(command: &mut [OsString], port: u16) -> bool {
+    for word in command.iter_mut().skip(1) {
+        if let Some(host) = word.to_str().and_then(|word| word.strip_suffix(":0")) {
+            *word = format!("{host}:{port}").into();
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_is_judged_too() {
+        let held = || Ok("all is well".to_owned());
+        let fell = || short("0 of 9");
+        assert_eq!(weigh(held(), None), (Status::Ok, "all is well".into()));
+        assert_eq!(weigh(fell(), None), (Status::Short, "0 of 9".into()));
+        let excepted = weigh(fell(), Some("by nature"));
+        assert_eq!(excepted, (Status::Except, "by nature (seen: 0 of 9)".into()));
+        let (status, text) = weigh(held(), Some("by nature"));
+        assert_eq!(status, Status::Short);
+        assert!(text.contains("remove the declaration"), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_seen_is_neither_held_nor_short() {
+        for exception in [None, Some("by nature")] {
+            assert_eq!(weigh(unseen("no /proc"), exception), (Status::Unseen, "no /proc".into()));
+        }
+    }
+
+    #[test]
+    fn the_first_free_port_of_a_command_is_the_servers() {
+        let words = ["server", "--addr=127.0.0.1:0", "--daytime", "127.0.0.1:0"];
+        let mut command = words.map(OsString::from);
+        assert!(give_port(&mut command, 8001));
+        assert_eq!(command[1], "--addr=127.0.0.1:8001");
+        assert_eq!(command[3], "127.0.0.1:0");
+        assert!(!give_port(&mut ["server:0".into(), "8001".into()], 1));
+    }
+}

@@ -1,0 +1,124 @@
+//! Every byte is answered once, in order, exactly; and the end of input is not the end.
+
+use crate::check::client::{Client, drive};
+use crate::check::server::with_server;
+
+use super::stamps;
+use crate::check::subject::{Order, Seen, Subject, short, unseen};
+use std::time::Instant;
+
+pub(super) fn echo(subject: &Subject) -> Seen {
+    // On both sides of the buffer sizes that servers like.
+    const SIZES: [u64; 11] =
+        [1, 2, 1023, 1024, 1025, 4096, 65_535, 65_536, 65_537, 1 << 20, 8 << 20];
+    with_server(subject, |server| {
+        let began = Instant::now();
+        for size in SIZES {
+            let exchanged = server.client()?.exchange(size);
+            exchanged.map_err(|why| format!("{size} bytes: {why}"))?;
+        }
+        Ok(format!(
+            "{} sizes from 1 byte to 8 MiB, each came back exactly ({} ms)",
+            SIZES.len(),
+            began.elapsed().as_millis()
+        ))
+    })
+}
+
+pub(super) fn byte_by_byte(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let mut client = server.client()?;
+        for number in 1..=200 {
+            client.exchange(1).map_err(|why| format!("byte {number} alone: {why}"))?;
+        }
+        Ok("200 bytes sent one by one, each answered before the next was sent".into())
+    })
+}
+
+pub(super) fn interleaved(subject: &Subject) -> Seen {
+    const CLIENTS: usize = 200;
+    const ROUNDS: usize = 5;
+    with_server(subject, |server| {
+        let mut clients = server.clients(CLIENTS)?;
+        let mut bytes = 0;
+        for round in 0..ROUNDS {
+            for (number, client) in clients.iter_mut().enumerate() {
+                let size = 1 + (number * 37 + round * 911) as u64 % 3000;
+                client.ask(size);
+                bytes += size;
+            }
+            let answered = drive(&mut clients, Client::is_answered);
+            answered.map_err(|why| format!("round {} of {ROUNDS}: {why}", round + 1))?;
+        }
+        Ok(format!("{CLIENTS} clients at once, {ROUNDS} rounds, {bytes} bytes, each got its own"))
+    })
+}
+
+pub(super) fn half_close(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        for size in [3000, 1 << 20] {
+            let mut client = server.client()?;
+            // The end of input arrives while much is still to be answered.
+            client.window = u64::MAX;
+            client.ask(size);
+            client.then_shut_down();
+            client.finish().map_err(|why| format!("{size} bytes and the end of input: {why}"))?;
+        }
+        Ok("3000 bytes and 1 MiB, each followed by the end of input: all answered, then closed"
+            .into())
+    })
+}
+
+pub(super) fn data_with_fin(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let mut known = server.client()?;
+        known.exchange(1)?;
+        server.process.stop()?;
+        let mut unknown = server.client()?;
+        for client in [&mut known, &mut unknown] {
+            client.then_shut_down();
+            client.push(3000)?;
+        }
+        server.process.go_on();
+        known
+            .finish()
+            .map_err(|why| format!("3000 bytes together with the end of input: {why}"))?;
+        unknown.finish().map_err(|why| format!("the same before it was accepted: {why}"))?;
+        Ok("3000 bytes together with the end of input, before and after the accept: \
+            all answered, then closed"
+            .into())
+    })
+}
+
+pub(super) fn in_order(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let mut clients = server.clients(5)?;
+        for client in &mut clients {
+            client.exchange(1)?;
+        }
+        let stamped = stamps::switch_on(&mut clients)?;
+        server.process.stop()?;
+        for client in clients.iter_mut().rev() {
+            client.push(1)?;
+        }
+        server.process.go_on();
+        let times: Option<Vec<_>> =
+            clients.iter().map(|client| stamps::arrival(client).filter(|_| stamped)).collect();
+        drive(&mut clients, Client::is_answered)?;
+        let Some(times) = times else {
+            return unseen("all five were answered; in which order is not seen here");
+        };
+        let mut order: Vec<usize> = (1..=times.len()).collect();
+        order.sort_by_key(|&number| times[number - 1]);
+        let words: Vec<_> = order.iter().map(usize::to_string).collect();
+        let words = words.join(" ");
+        match subject.order {
+            Order::Connected if words != "1 2 3 4 5" => {
+                short(format!("sent as 5 4 3 2 1, answered as {words}, expected 1 2 3 4 5"))
+            }
+            _ => Ok(format!(
+                "five clients sent as 5 4 3 2 1, all there at once: answered as {words}"
+            )),
+        }
+    })
+}

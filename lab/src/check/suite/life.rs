@@ -1,0 +1,176 @@
+//! A server as a process among others: stopped, started twice, started wrongly, killed.
+
+use crate::check::process::{Finished, run};
+use crate::check::server::{RESTART, Server, Start, with_server, with_server_started};
+use crate::check::subject::{Gives, Seen, Subject, short, unseen};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long a program may take to find out that it cannot run.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+pub(super) fn stop_continue(subject: &Subject) -> Seen {
+    const TIMES: u32 = 5;
+    with_server(subject, |server| {
+        let mut client = server.client()?;
+        for _ in 0..TIMES {
+            server.process.stop()?;
+            if subject.gives == Gives::Answers {
+                client.push(100)?;
+            }
+            server.process.go_on();
+            client.exchange(0).map_err(|why| format!("after SIGSTOP and SIGCONT: {why}"))?;
+        }
+        let rest = server.rests(5.0, Duration::from_millis(500));
+        let rest = rest.map_err(|fault| fault.after("stopped and continued"))?;
+        Ok(format!("stopped and continued {TIMES} times: serves as before, {rest}"))
+    })
+}
+
+pub(super) fn closed_output(subject: &Subject) -> Seen {
+    const CLIENTS: usize = 20;
+    let start = Start { narrating: true, unread: true, ..Start::default() };
+    with_server_started(subject, start, |server| {
+        for _ in 0..CLIENTS {
+            let mut client = server.client()?;
+            if subject.gives == Gives::Answers {
+                client.exchange(100)?;
+            }
+        }
+        Ok(format!("standard output and error closed by their reader: {CLIENTS} clients served"))
+    })
+}
+
+pub(super) fn port_in_use(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let addr = server.addr;
+        let command = subject.command(false, Some(addr.port()));
+        let patience = if subject.ours { GIVE_UP } else { RESTART };
+        let second = run(&command, patience)?;
+        second_copy(&second, addr, subject.ours)
+    })
+}
+
+fn second_copy(second: &Finished, addr: SocketAddr, ours: bool) -> Seen {
+    let Finished { status, how, stdout, stderr } = second;
+    let here = addr.port().to_string();
+    if status.is_none() && stdout.contains("listening on ") && !stdout.contains(&here) {
+        return unseen("the command takes another port each time: tell it one (see --addr)");
+    }
+    let lines: Vec<&str> = stderr.lines().collect();
+    let expected_status = if ours { *status == Some(1) } else { status.is_some_and(|s| s != 0) };
+    if expected_status && lines.len() == 1 && lines[0].contains(&here) && stdout.is_empty() {
+        return Ok(format!("a second copy: {how}, and one line: {}", lines[0]));
+    }
+    let status = if ours { "exit status 1" } else { "a failure" };
+    short(format!(
+        "a second copy: {how}, {} lines on standard error{}, {} on standard output; \
+         expected {status}, one line with {addr}, and nothing",
+        lines.len(),
+        lines.last().map_or(String::new(), |line| format!(" (last: {line})")),
+        stdout.lines().count()
+    ))
+}
+
+pub(super) fn bad_command_line(subject: &Subject) -> Seen {
+    if !subject.ours {
+        return unseen("not asked: a command line of another kind");
+    }
+    const BAD: &[&[&str]] = &[
+        &["--addr", "nonsense"],
+        &["--chunk", "0"],
+        &["--reply", "nonsense"],
+        &["--no-such-flag"],
+        &["extra"],
+    ];
+    for words in BAD {
+        // Only the program itself: clap refuses what is given twice, which is another mistake.
+        let mut command = subject.command[..1].to_vec();
+        command.extend(words.iter().map(OsString::from));
+        let Finished { status, how, stdout, stderr } = run(&command, GIVE_UP)?;
+        let lines = stderr.lines().count();
+        if status != Some(2) || lines != 1 || !stdout.is_empty() {
+            return short(format!(
+                "{}: {how}, {lines} lines on standard error, {} on standard output; \
+                 expected exit status 2, one, and none",
+                words.join(" "),
+                stdout.lines().count()
+            ));
+        }
+    }
+    let all: Vec<_> = BAD.iter().map(|words| words.join(" ")).collect();
+    Ok(format!("exit status 2 and one line for each of: {}", all.join(", ")))
+}
+
+pub(super) fn restart(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let port = server.addr.port();
+        let mut clients = server.clients(5)?;
+        if subject.gives == Gives::Answers {
+            for client in &mut clients {
+                client.exchange(1)?;
+            }
+            clients[0].push(200_000)?;
+        }
+        server.process.kill();
+        let began = Instant::now();
+        // The connections are still half open on the clients' side, and keep the port busy.
+        let again = Server::start(subject, Start { port: Some(port), ..Start::default() });
+        let again = again.map_err(|fault| fault.after("killed with 5 clients connected"))?;
+        // A reset leaves nothing behind; a FIN would keep the port in TIME_WAIT for whoever comes
+        // next and did not ask for SO_REUSEADDR.
+        clients.into_iter().for_each(crate::check::client::Client::reset);
+        let took = began.elapsed();
+        let same = again.addr.port() == port;
+        *server = again;
+        if !same {
+            return unseen("the command takes another port each time: tell it one (see --addr)");
+        }
+        let seen = format!(
+            "killed with 5 clients connected: listening on port {port} again {} ms later",
+            took.as_millis()
+        );
+        if took > RESTART { short(seen) } else { Ok(seen) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::subject::Fault;
+
+    fn judged(status: Option<i32>, stderr: &str, stdout: &str, ours: bool) -> Seen {
+        let finished = Finished {
+            status,
+            how: "as it did".into(),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        };
+        second_copy(&finished, "127.0.0.1:8001".parse().expect("an address"), ours)
+    }
+
+    #[test]
+    fn a_second_copy_ends_with_one_line_that_names_the_address() {
+        let line = "server: cannot listen on 127.0.0.1:8001: Address already in use\n";
+        assert!(judged(Some(1), line, "", true).is_ok());
+        for (status, stderr, stdout) in [
+            (Some(0), line, ""),
+            (Some(101), line, ""),
+            (None, "", "listening on 127.0.0.1:8001\n"),
+            (Some(1), "Address already in use\n", ""),
+            (Some(1), "a trace\nof many lines 8001\n", ""),
+            (Some(1), "", ""),
+        ] {
+            let seen = judged(status, stderr, stdout, true);
+            assert!(matches!(seen, Err(Fault::Short(_))), "{seen:?}");
+        }
+        assert!(judged(Some(70), line, "", false).is_ok(), "others choose their own failure");
+    }
+
+    #[test]
+    fn a_second_copy_on_a_port_of_its_own_shows_nothing() {
+        let seen = judged(None, "", "listening on 127.0.0.1:40404\n", false);
+        assert!(matches!(seen, Err(Fault::Unseen(_))), "{seen:?}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Clients that misbehave: that break off, never read, flood, or send what nobody asked for. None
+//! of it may cost the others anything.
+
+use crate::check::client::{Client, drive};
+use crate::check::process::soon;
+use crate::check::server::{Server, with_server};
+use crate::check::subject::{Gives, Seen, Subject, short};
+use socket2::SockRef;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MIB: u64 = 1 << 20;
+/// Served meanwhile means: answered within this, on a machine that may be busy.
+const MEANWHILE: Duration = Duration::from_secs(2);
+
+pub(super) fn resets(subject: &Subject) -> Seen {
+    const RESETS: u32 = 50;
+    with_server(subject, |server| {
+        let mut bystander = server.client()?;
+        let mut worst = Duration::ZERO;
+        for number in 0..RESETS {
+            let how = ["idle", "in mid-data", "answers unread", "before the accept"];
+            let how = how[number as usize % how.len()];
+            reset_one(server, how).map_err(|why| format!("reset {how}: {why}"))?;
+            let took = bystander.exchange(100);
+            worst = worst.max(took.map_err(|why| format!("after a reset {how}, others: {why}"))?);
+        }
+        Ok(format!(
+            "{RESETS} resets, idle, in mid-data and before the accept: \
+             another client served after each, in {} at worst",
+            ms(worst)
+        ))
+    })
+}
+
+fn reset_one(server: &mut Server, how: &str) -> Result<(), String> {
+    if how == "before the accept" {
+        server.process.stop()?;
+    }
+    let mut client = server.client()?;
+    match how {
+        "idle" => drop(client.exchange(1)?),
+        "in mid-data" => client.push(200_000)?,
+        "answers unread" => {
+            client.push(3000)?;
+            // Until the first answer is here: the rest is under way when the reset comes.
+            let come = || client.socket().peek(&mut [0]).is_ok().then_some(());
+            soon(MEANWHILE, come).ok_or("no answer")?;
+        }
+        _ => client.push(100)?,
+    }
+    client.reset();
+    server.process.go_on();
+    Ok(())
+}
+
+pub(super) fn never_reads(subject: &Subject) -> Seen {
+    const OFFERED: u64 = 64 * MIB;
+    const ALLOWED: u64 = 8 * MIB;
+    const NEIGHBOURS: usize = 20;
+    with_server(subject, |server| {
+        let mut neighbours = server.clients(NEIGHBOURS)?;
+        for neighbour in &mut neighbours {
+            neighbour.exchange(1)?;
+        }
+        let before = server.memory();
+        let mut most = 0;
+        let mut worst = Duration::ZERO;
+        let mut sleeper = server.client()?;
+        sleeper.asleep = true;
+        sleeper.window = u64::MAX;
+        sleeper.ask(OFFERED);
+        // It offers until nothing is taken any more, and its neighbours talk meanwhile: each once
+        // while it still sends, and each once when it is stuck.
+        let mut taken_at = Instant::now();
+        let mut turn = 0;
+        while turn < 2 * NEIGHBOURS || taken_at.elapsed() < Duration::from_millis(300) {
+            if sleeper.offer().map_err(|why| format!("reader asleep: {why}"))? {
+                taken_at = Instant::now();
+            }
+            let took = neighbours[turn % NEIGHBOURS].exchange(100);
+            let took = took.map_err(|why| format!("a neighbour meanwhile: {why}"))?;
+            worst = worst.max(took);
+            turn += 1;
+            most = most.max(server.memory().unwrap_or(0));
+        }
+        let taken = sleeper.sent();
+        sleeper.asleep = false;
+        drive(std::slice::from_mut(&mut sleeper), Client::is_answered)
+            .map_err(|why| format!("{} taken, reader awake again: {why}", mib(taken)))?;
+        let grew = most.saturating_sub(before?);
+        let seen = format!(
+            "{} offered, reader asleep: the system and the server took {}, the server's memory \
+             grew by {}, {NEIGHBOURS} neighbours answered in {} at worst; \
+             reader awake: all {OFFERED} bytes intact",
+            mib(OFFERED),
+            mib(taken),
+            mib(grew),
+            ms(worst)
+        );
+        if grew > ALLOWED || worst > MEANWHILE { short(seen) } else { Ok(seen) }
+    })
+}
+
+pub(super) fn flooder(subject: &Subject) -> Seen {
+    const PINGS: u32 = 20;
+    with_server(subject, |server| {
+        let mut flooder = server.client()?;
+        flooder.window = MIB;
+        flooder.ask(u64::MAX / 2);
+        let mut pinger = server.client()?;
+        let (flood, enough) = (AtomicU64::new(0), AtomicBool::new(false));
+        let more_flood = |than: u64| {
+            let come = || (flood.load(Ordering::Relaxed) > than + MIB / 4).then_some(());
+            soon(MEANWHILE, come).ok_or("the flood stands still")
+        };
+        let (worst, flooded) = thread::scope(|scope| {
+            let flooding = scope.spawn(|| {
+                drive(std::slice::from_mut(&mut flooder), |client| {
+                    flood.store(client.answered(), Ordering::Relaxed);
+                    enough.load(Ordering::Relaxed)
+                })
+            });
+            let worst = (0..PINGS).try_fold(Duration::ZERO, |worst, _| {
+                // Each ping finds the flood going on.
+                more_flood(flood.load(Ordering::Relaxed))?;
+                pinger.exchange(64).map(|took| took.max(worst))
+            });
+            enough.store(true, Ordering::Relaxed);
+            (worst, flooding.join().expect("it does not panic"))
+        });
+        flooded.map_err(|why| format!("the flooder: {why}"))?;
+        let worst = worst.map_err(|why| format!("beside a flooder: {why}"))?;
+        let seen = format!(
+            "beside a client that sent {} without a pause, each of {PINGS} pings was answered \
+             in {} at worst",
+            mib(flood.into_inner()),
+            ms(worst)
+        );
+        if worst > MEANWHILE { short(seen) } else { Ok(seen) }
+    })
+}
+
+pub(super) fn urgent(subject: &Subject) -> Seen {
+    with_server(subject, |server| {
+        let mut client = server.client()?;
+        client.exchange(100)?;
+        let sent = SockRef::from(client.socket()).send_out_of_band(b"!");
+        sent.map_err(|error| format!("urgent data cannot be sent: {error}"))?;
+        let rest = server.rests(5.0, Duration::from_millis(500));
+        let rest = rest.map_err(|fault| fault.after("with an urgent byte waiting"))?;
+        client.exchange(100).map_err(|why| format!("after an urgent byte: {why}"))?;
+        Ok(format!("100 bytes, an urgent one, 100 bytes: the 200 came back, {rest} meanwhile"))
+    })
+}
+
+pub(super) fn comes_and_goes(subject: &Subject) -> Seen {
+    const CLIENTS: u32 = 2000;
+    with_server(subject, |server| {
+        let answers = subject.gives == Gives::Answers;
+        if answers {
+            // What the first client ever makes a server open is not a leak.
+            server.client()?.exchange(1)?;
+        }
+        let before = settled_descriptors(server, 0)?;
+        for number in 0..CLIENTS {
+            let mut client = server.client()?;
+            match number % 4 {
+                0 if answers => drop(client.exchange(10)?),
+                1 => client.push(10)?,
+                2 => client.reset(),
+                _ => {}
+            }
+        }
+        let after = settled_descriptors(server, before)?;
+        let seen = format!(
+            "{CLIENTS} connected and left, some having sent, some by a reset: \
+             {before} descriptors before, {after} after"
+        );
+        if after > before { short(seen) } else { Ok(seen) }
+    })
+}
+
+/// The descriptors of a server, once no more than `expected`, or once it had time enough.
+fn settled_descriptors(
+    server: &Server,
+    expected: u64,
+) -> Result<u64, crate::check::subject::Fault> {
+    let mut now = server.descriptors()?;
+    let patience = if expected == 0 { Duration::from_millis(50) } else { Duration::from_secs(10) };
+    soon(patience, || {
+        now = server.descriptors().unwrap_or(now);
+        (now <= expected).then_some(())
+    });
+    Ok(now)
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", 1000.0 * time.as_secs_f64())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / MIB as f64)
+}

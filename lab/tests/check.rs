@@ -1,0 +1,208 @@
+//! `lab check` judged in its turn: a judge that cannot find a fault is worth nothing.
+//!
+//! The servers that it judges here are this test program itself, started again: see [`plays`].
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Which server to play.
+const ROLE: &str = "LAB_CHECK_ROLE";
+/// Where to listen, when not at a free port that is announced.
+const ADDR: &str = "LAB_CHECK_ADDR";
+/// A file to leave the address in.
+const FILE: &str = "LAB_CHECK_FILE";
+
+/// Not a test: with a role in the environment, this is the server.
+#[test]
+fn plays() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    let addr = std::env::var(ADDR);
+    let listener = TcpListener::bind(addr.as_deref().unwrap_or("127.0.0.1:0")).expect("loopback");
+    let here = listener.local_addr().expect("bound");
+    if addr.is_err() {
+        println!("listening on {here}");
+    }
+    if let Ok(file) = std::env::var(FILE) {
+        fs::write(file, here.to_string()).expect("a file of our own");
+    }
+    // A thread each, as the simplest of servers.
+    for socket in listener.incoming().flatten() {
+        let hasty = role == "hasty";
+        thread::spawn(move || serve(socket, hasty));
+    }
+}
+
+/// An echo. The hasty one looks for the end of input first, and forgets what it has to answer.
+fn serve(mut socket: TcpStream, hasty: bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = socket.read(&mut buffer) {
+        if hasty {
+            socket.set_nonblocking(true).expect("an open socket");
+            if matches!(socket.peek(&mut [0]), Ok(0)) {
+                return;
+            }
+            socket.set_nonblocking(false).expect("an open socket");
+        }
+        if socket.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+fn lab(args: &[&str]) -> Command {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.arg("check").args(args);
+    lab
+}
+
+/// Judges this program in a role.
+fn judging(role: &str, args: &[&str]) -> Command {
+    let mut lab = lab(args);
+    let this = std::env::current_exe().expect("a running program");
+    lab.arg("--").arg(this).args(["--exact", "plays", "--nocapture"]).env(ROLE, role);
+    lab
+}
+
+fn output(mut command: Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("lab starts");
+    let text = |bytes| String::from_utf8(bytes).expect("reports are text");
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_good_server_holds() {
+    let only = ["--only", "echo", "--only", "half_close", "--only", "data_with_fin"];
+    let (status, stdout, stderr) = output(judging("exact", &only));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "a heading, three checks, a tally: {stdout}");
+    assert!(lines[1..4].iter().all(|line| line.starts_with("ok ")), "{stdout}");
+    assert_eq!(lines[4], "1 server, 3 checks: 3 ok, 0 short");
+}
+
+#[test]
+fn a_server_that_forgets_answers_at_the_end_of_input_falls_short() {
+    let (status, stdout, stderr) =
+        output(judging("hasty", &["--only", "echo", "--only", "data_with_fin"]));
+    assert_eq!((status, stderr.as_str()), (Some(1), ""), "{stdout}");
+    assert!(stdout.contains("\nok      echo "), "only this point is broken: {stdout}");
+    assert!(stdout.contains("\nshort   data_with_fin "), "{stdout}");
+    assert!(stdout.contains("closed by the server after 1 of 3001 bytes"), "{stdout}");
+    assert!(stdout.ends_with("1 server, 2 checks: 1 ok, 1 short\n"), "{stdout}");
+}
+
+#[test]
+fn a_declared_fault_is_an_exception_and_one_that_is_gone_falls_short() {
+    let data_with_fin = ["--only", "data_with_fin", "--except", "data_with_fin"];
+    let (status, stdout, _) = output(judging("hasty", &data_with_fin));
+    assert_eq!(status, Some(0), "{stdout}");
+    assert!(stdout.contains("\nexcept  data_with_fin "), "{stdout}");
+    let (status, stdout, _) = output(judging("exact", &data_with_fin));
+    assert_eq!(status, Some(1), "{stdout}");
+    assert!(stdout.contains("remove the declaration"), "{stdout}");
+}
+
+#[test]
+fn a_wrong_answer_is_quoted() {
+    let upper = ["--only", "echo", "--reply", "upper"];
+    let (status, stdout, _) = output(judging("exact", &upper));
+    assert_eq!(status, Some(1), "{stdout}");
+    assert!(stdout.contains(" came back as 0x"), "{stdout}");
+}
+
+#[test]
+fn a_server_that_does_not_say_where_is_found_at_its_address() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let addr = free.local_addr().expect("bound").to_string();
+    drop(free);
+    let only = ["--addr", &addr, "--only", "byte_by_byte", "--only", "restart"];
+    let mut lab = judging("exact", &only);
+    lab.env(ADDR, &addr);
+    let (status, stdout, stderr) = output(lab);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.ends_with("1 server, 2 checks: 2 ok, 0 short\n"), "{stdout}");
+}
+
+#[test]
+fn a_command_that_is_no_server_is_one_line() {
+    for (args, words) in [
+        (&["--", "/no/such/program"][..], "cannot start /no/such/program: No such file"),
+        (&["--", "/bin/sh", "-c", "echo oh >&2; exit 7"], "ended at once: exit status 7: oh"),
+        (&["--addr", "no.such.host.invalid:1", "--", "sh"], "unknown host"),
+    ] {
+        let (status, stdout, stderr) = output(lab(args));
+        assert_eq!((status, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("lab: ") && stderr.contains(words), "{stderr}");
+    }
+}
+
+#[test]
+fn bad_usage_is_one_line_and_status_2() {
+    for (args, words) in [
+        (&[][..], "nothing to judge"),
+        (&["no_such_program"], "no program 'no_such_program'"),
+        (&["--only", "no_such_check", "select"], "invalid value 'no_such_check'"),
+        (&["--addr", "127.0.0.1:1"], "required arguments"),
+        (&["--addr", "nonsense", "--", "sh"], "expected HOST:PORT"),
+        (&["select", "--", "sh"], "cannot be used with"),
+    ] {
+        let (status, stdout, stderr) = output(lab(args));
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_list_names_each_check_and_what_it_teaches() {
+    let (status, stdout, stderr) = output(lab(&["--list"]));
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.lines().count() >= 18, "{stdout}");
+    assert!(stdout.contains("\nhalf_close          a client that has sent all "), "{stdout}");
+}
+
+#[test]
+fn a_report_that_nobody_reads_ends_quietly() {
+    let (reader, writer) = UnixStream::pair().expect("two sockets");
+    drop(reader);
+    let mut lab = lab(&["--list"]);
+    lab.stdout(Stdio::from(std::os::fd::OwnedFd::from(writer)));
+    let (status, _, stderr) = output(lab);
+    assert_eq!((status, stderr.as_str()), (Some(1), ""), "no panic, no message");
+}
+
+/// A server may ignore Ctrl-C, or not be in our process group at all.
+#[test]
+fn an_interrupted_judge_leaves_no_server_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("addr");
+    let mut lab = judging("exact", &["--only", "idle_cpu"]);
+    let mut lab = lab.env(FILE, &file).stdout(Stdio::null()).spawn().expect("lab starts");
+    let addr = || fs::read_to_string(&file).ok().filter(|addr| !addr.is_empty());
+    assert!(soon(|| addr().is_some()), "the server starts");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(lab.id()).expect("a process number"));
+    nix::sys::signal::kill(pid, nix::sys::signal::SIGINT).expect("it runs");
+    let status = lab.wait().expect("it ends");
+    assert_eq!(status.code(), Some(128 + 2), "as a shell reports it");
+    let addr = addr().expect("it was there");
+    assert!(soon(|| TcpStream::connect(&addr).is_err()), "somebody still listens on {addr}");
+}
+
+fn soon(come: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !come() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
