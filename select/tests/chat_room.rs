@@ -3,6 +3,7 @@
 use lab::rig::{Rig, read_text};
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// A room with the narration off: standard output is then the conversation, and its order.
 fn room() -> Rig {
@@ -86,6 +87,45 @@ fn a_character_cut_in_two_is_shown_whole_and_a_terminals_commands_are_not_obeyed
     assert_eq!(room.line(), "client 1: 你");
     say(&mut client, "\x1b[2J");
     assert_eq!(room.line(), "client 1: \\u{1b}[2J");
+}
+
+/// S2's second question, asked of the program that it was asked of: the first of three leaves, in
+/// one way or another; the room and the others go on, and the operator is told once.
+fn leaves(how: impl FnOnce(&mut Rig, TcpStream)) {
+    let mut room = room();
+    let mut first = room.client();
+    say(&mut first, "one");
+    assert_eq!(room.line(), "client 1: one");
+    let mut second = room.client();
+    how(&mut room, first);
+    assert_eq!(room.line(), "client 1 has left");
+    say(&mut second, "two");
+    assert_eq!(room.line(), "client 2: two");
+    room.type_line("and you?");
+    assert_eq!(read_text(&mut second, 8), "and you?");
+}
+
+#[test]
+fn a_client_leaves_by_closing() {
+    leaves(|_, client| drop(client));
+}
+
+#[test]
+fn a_client_leaves_by_a_reset() {
+    leaves(|_, client| reset(client));
+}
+
+#[test]
+fn a_client_leaves_while_it_is_being_answered() {
+    leaves(|room, client| {
+        room.type_line("1 never read");
+        reset(client);
+    });
+}
+
+/// Closing with `SO_LINGER` 0 sends a reset instead of a FIN.
+fn reset(client: TcpStream) {
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an open socket");
 }
 
 /// S2's first question, asked of the program that it was asked of. All five wait when the room
