@@ -1,6 +1,7 @@
 //! What the person at the terminal sees; or, in a pipe, the bytes as they came.
 
 use common::TextPieces;
+use nix::sys::termios::{FlushArg, tcflush};
 use std::io::{self, IsTerminal, Write};
 
 /// To the start of the line, and clear it: the prompt goes, the message takes its place.
@@ -76,7 +77,14 @@ impl Screen {
     }
 
     /// Leaves the terminal with the cursor at the start of a line.
+    ///
+    /// A line that was being typed when the server left was meant for the server. It is thrown
+    /// away: the next to read this terminal is the shell, which would run it.
     pub fn finish(&mut self) -> io::Result<()> {
+        if self.prompt_stands {
+            // A terminal that is gone has nothing to throw away.
+            let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
+        }
         self.no_more_typing()?;
         let unfinished = self.text.finish();
         if !unfinished.is_empty() {

@@ -8,7 +8,7 @@ mod support;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::termios::tcgetattr;
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -42,7 +42,6 @@ struct Terminal {
 /// session, opens the terminal, which thereby becomes the session's own (Ctrl-C reaches only whom
 /// it belongs to), and then becomes the client.
 #[test]
-#[ignore = "not a test: the tests start it to enter their terminal"]
 fn enter_the_terminal() {
     let Some(tty) = std::env::var_os("CLIENT_TEST_TTY") else { return };
     let addr = std::env::var_os("CLIENT_TEST_ADDR").expect("given with the terminal");
@@ -67,7 +66,7 @@ impl Terminal {
         let name = nix::unistd::ttyname(&pair.slave).expect("a terminal has a name");
         let tty = File::from(pair.slave);
         let child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "enter_the_terminal", "--ignored", "--nocapture"])
+            .args(["--exact", "enter_the_terminal", "--nocapture"])
             .env("CLIENT_TEST_TTY", name)
             .env("CLIENT_TEST_ADDR", addr)
             .stdin(Stdio::null())
@@ -239,7 +238,9 @@ fn ctrl_d_waits_for_the_answers_still_to_come() {
     let address = server(|mut client| {
         let mut question = String::new();
         client.read_to_string(&mut question).expect("an end of input");
-        write!(client, "you said: {question}").expect("half-closed");
+        // Not `write!`, which would send each half by itself: two pieces, with a `< ` each.
+        let answer = format!("you said: {question}");
+        client.write_all(answer.as_bytes()).expect("half-closed");
     });
     let mut terminal = Terminal::new(&address);
     terminal.expect("> ");
@@ -261,10 +262,8 @@ fn ctrl_d_in_the_middle_of_a_line_sends_it() {
     assert_eq!((status.code(), screen.as_str()), (Some(0), ERASE));
 }
 
-#[cfg_attr(
-    not(any(target_os = "linux", target_os = "illumos")),
-    ignore = "not seen here: a terminal becomes the session's own by TIOCSCTTY only"
-)]
+// Elsewhere a terminal becomes the session's own by TIOCSCTTY only, for which nix has no safe call.
+#[cfg(any(target_os = "linux", target_os = "illumos"))]
 #[test]
 fn ctrl_c_ends_the_client_and_leaves_the_terminal_as_it_was() {
     let mut terminal = Terminal::new(&server(echo));
@@ -284,6 +283,26 @@ fn a_server_that_closes_is_noticed_while_the_prompt_stands() {
     let (status, screen) = terminal.finish();
     assert_eq!(status.code(), Some(0));
     assert_eq!(screen, format!("{ERASE}client: the server closed the connection\r\n"));
+}
+
+/// The shell is the next to read the terminal, and it would run what was meant for the server.
+#[test]
+fn a_line_half_typed_when_the_server_leaves_is_not_left_to_the_shell() {
+    let (server, address) = Puppet::new();
+    let mut terminal = Terminal::new(&address);
+    terminal.expect("> ");
+    terminal.press("rm -r");
+    terminal.expect("rm -r");
+    let (tty, _window) = (terminal.tty.try_clone(), terminal.window.try_clone());
+    server.close();
+    terminal.finish();
+    // Without line editing even the beginning of a line could be read.
+    let tty = tty.expect("descriptors are free");
+    let mut settings = tcgetattr(&tty).expect("a terminal");
+    cfmakeraw(&mut settings);
+    tcsetattr(&tty, SetArg::TCSANOW, &settings).expect("a terminal");
+    let mut left = [PollFd::new(tty.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut left, PollTimeout::ZERO), Ok(0), "something is left to read");
 }
 
 #[test]

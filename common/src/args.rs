@@ -11,7 +11,7 @@ pub const DEFAULT_ADDR: &str = "127.0.0.1:8001";
 /// What every server can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServerArgs {
-    /// Where to listen; port 0 takes a free one, [::1]:8001 is IPv6
+    /// Where to listen; port 0 takes a free one, `[::1]:8001` is IPv6
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDR, value_parser = host_port)]
     pub addr: String,
 

@@ -112,20 +112,20 @@ fn a_client_leaves_by_closing() {
 
 #[test]
 fn a_client_leaves_by_a_reset() {
-    leaves(|_, client| reset(client));
+    leaves(|_, client| reset(&client));
 }
 
 #[test]
 fn a_client_leaves_while_it_is_being_answered() {
     leaves(|room, client| {
         room.type_line("1 never read");
-        reset(client);
+        reset(&client);
     });
 }
 
 /// Closing with `SO_LINGER` 0 sends a reset instead of a FIN.
-fn reset(client: TcpStream) {
-    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an open socket");
+fn reset(client: &TcpStream) {
+    socket2::SockRef::from(client).set_linger(Some(Duration::ZERO)).expect("an open socket");
 }
 
 /// S2's first question, asked of the program that it was asked of. All five wait when the room

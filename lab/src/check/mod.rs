@@ -12,6 +12,7 @@ mod report;
 mod server;
 mod subject;
 mod suite;
+mod watchdog;
 
 use clap::builder::PossibleValuesParser;
 use client::Answer;
@@ -65,12 +66,14 @@ pub struct CheckArgs {
     #[arg(long, value_enum, default_value = "echo")]
     reply: Answer,
 
-    /// A check that the server need not hold; one that it holds after all is reported
-    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()))]
+    /// A check (see --list) that the server need not hold; if it does hold, that is a fault too
+    #[arg(long, value_name = "CHECK", hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(names()))]
     except: Vec<String>,
 
-    /// This check only (may be repeated)
-    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()))]
+    /// This check only (see --list); may be given several times
+    #[arg(long, value_name = "CHECK", hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
 
     /// A server in any language, and its arguments
@@ -86,7 +89,6 @@ fn names() -> Vec<&'static str> {
 /// Runs `lab check`.
 #[must_use]
 pub fn main(args: &CheckArgs) -> ExitCode {
-    process::kill_all_when_interrupted();
     suite::descriptor_limit();
     let mut report = Report::new();
     let judged = if args.list {
@@ -134,7 +136,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         if let Err(why) = Server::try_start(subject, Start::default()) {
             return Err(Ended::Failed(why));
         }
-        report.heading(&subject.name, &process::typed(&subject.command))?;
+        report.heading(&subject.heading())?;
         for check in CHECKS.iter().filter(chosen) {
             let (status, text) = report.while_waiting(check.name, || ask(subject, check));
             report.line(status, check.name, &text)?;
@@ -160,7 +162,7 @@ fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
         programs_asked_for(args)?
     } else {
         vec![Subject {
-            name: Path::new(&args.command[0]).display().to_string(),
+            name: None,
             command: args.command.clone(),
             quiet: None,
             addr: args.addr.clone(),
@@ -264,10 +266,10 @@ macro_rules! contract_tests {
     // The list of checks, once; a test of this crate compares it with the table.
     (@with $what:ident; $($args:tt)*) => {
         $crate::contract_tests! { @$what [$($args)*]
-            echo byte_by_byte interleaved in_order half_close data_with_fin
+            echo byte_by_byte no_delay interleaved in_order half_close data_with_fin
             resets never_reads flooder urgent comes_and_goes
             many_clients out_of_descriptors idle_cpu asleep_in
-            stop_continue closed_output port_in_use bad_command_line restart
+            stop_continue closed_output port_in_use bad_command_line addresses restart
         }
     };
     (@names [] $($check:ident)*) => {

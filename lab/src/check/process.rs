@@ -1,22 +1,22 @@
 //! A process that the laboratory started: waited for, stopped, killed, never left behind.
 
-use super::observe;
+use super::{observe, watchdog};
 use common::reason;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a state that must come is asked for.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// Everything started and not yet killed, for [`kill_all_when_interrupted`].
-static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+/// What a shell does before it becomes the program, that would take unsafe code between fork and
+/// exec: it tells the watchdog its number, and may set a limit in front.
+const BECOME: &str = r#"echo "started $$" >&0 && exec "$@" </dev/null"#;
 
 /// A child process. Dropping it kills it, and its descendants.
 #[derive(Debug)]
@@ -30,22 +30,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command` with nothing on its standard input, and its output to be read.
     pub(crate) fn start(command: &[OsString], files: Option<u32>) -> Result<Self, String> {
-        let (program, args) = command.split_first().ok_or("no command")?;
-        let mut command = Command::new(program);
-        if let Some(files) = files {
-            // A limit of its own, without unsafe code between fork and exec: the shell sets it
-            // for itself and becomes the program.
-            command = Command::new("/bin/sh");
-            let script = format!("ulimit -n {files} && exec \"$@\"");
-            command.args(["-c", &script, "sh"]).arg(program);
-        }
-        command.args(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = with_no_signal_blocked(|| command.spawn()).map_err(|error| {
-            format!("cannot start {}: {}", program.to_string_lossy(), reason(&error))
-        })?;
+        let limit = files.map_or(String::new(), |files| format!("ulimit -n {files} && "));
+        let child = Command::new("/bin/sh")
+            .args(["-c", &format!("{limit}{BECOME}"), "sh"])
+            .args(command)
+            .stdin(watchdog::input()?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start /bin/sh: {}", reason(&error)))?;
         let pid = i32::try_from(child.id()).expect("the system's process numbers are signed");
-        started().push(pid);
         Ok(Self { child, pid, ended: None })
     }
 
@@ -90,7 +84,7 @@ impl Process {
             self.signal(Signal::SIGKILL);
             self.look(WaitPidFlag::empty());
         }
-        started().retain(|&pid| pid != self.pid);
+        watchdog::gone(self.pid);
     }
 
     fn signal(&self, signal: Signal) {
@@ -170,50 +164,6 @@ pub(crate) fn soon<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// Ctrl-C and `kill` end the laboratory; the server under judgement may ignore them, or stand
-/// still. So they are waited for here, and whatever runs is killed first.
-///
-/// To be called before any thread is started: threads inherit what is blocked.
-pub(crate) fn kill_all_when_interrupted() {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
-    }
-    if signals.thread_block().is_err() {
-        return;
-    }
-    thread::spawn(move || {
-        let signal = loop {
-            if let Ok(signal) = signals.wait() {
-                break signal;
-            }
-        };
-        for &pid in started().iter() {
-            for pid in observe::family(pid) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        }
-        // As a shell reports a program that a signal ended.
-        std::process::exit(128 + signal as i32);
-    });
-}
-
-/// A program inherits the mask of the thread that starts it, and it should not be deaf to Ctrl-C.
-fn with_no_signal_blocked<T>(start: impl FnOnce() -> T) -> T {
-    let mask = SigSet::thread_get_mask();
-    let _ = SigSet::empty().thread_set_mask();
-    let result = start();
-    if let Ok(mask) = mask {
-        let _ = mask.thread_set_mask();
-    }
-    result
-}
-
-fn started() -> std::sync::MutexGuard<'static, Vec<i32>> {
-    // A list of numbers is whole whatever a thread died of.
-    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn in_words(status: WaitStatus) -> String {
     match status {
         WaitStatus::Exited(_, status) => format!("exit status {status}"),
@@ -271,11 +221,5 @@ mod tests {
         let stdout = process.child.stdout.as_mut().expect("it is piped");
         stdout.read_to_string(&mut text).expect("a pipe");
         assert_eq!(text, "64\n");
-    }
-
-    #[test]
-    fn what_cannot_be_started_is_said() {
-        let error = Process::start(&["/no/such/program".into()], None).expect_err("no such file");
-        assert_eq!(error, "cannot start /no/such/program: No such file or directory");
     }
 }

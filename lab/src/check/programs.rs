@@ -117,7 +117,7 @@ impl Program {
         command.extend(self.args.iter().map(OsString::from));
         let owned = |(check, why): &(&str, &str)| ((*check).to_owned(), (*why).to_owned());
         Subject {
-            name: self.name.to_owned(),
+            name: Some(self.name),
             command,
             quiet: Some("--quiet"),
             addr: None,

@@ -34,10 +34,10 @@ impl Report {
         say(&format!("{name:18}  {teaches}\n"))
     }
 
-    pub(crate) fn heading(&mut self, name: &str, command: &str) -> io::Result<()> {
+    pub(crate) fn heading(&mut self, heading: &str) -> io::Result<()> {
         let gap = if self.begun { "\n" } else { "" };
         self.begun = true;
-        say(&format!("{gap}{name}: {command}\n"))
+        say(&format!("{gap}{heading}\n"))
     }
 
     pub(crate) fn line(&mut self, status: Status, check: &str, text: &str) -> io::Result<()> {
@@ -64,10 +64,9 @@ impl Report {
             .filter(|&status| self.counts[status as usize] > 0 || status == Status::Short)
             .map(count)
             .collect();
-        let servers =
-            if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
-        let checks: usize = self.counts.iter().sum();
-        say(&format!("{servers}, {checks} checks: {}\n", counts.join(", ")))?;
+        let servers = counted(servers, "server");
+        let checks = counted(self.counts.iter().sum(), "check");
+        say(&format!("{servers}, {checks}: {}\n", counts.join(", ")))?;
         Ok(self.counts[Status::Short as usize])
     }
 
@@ -95,6 +94,10 @@ impl Report {
             result
         })
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A line of the report without colour.

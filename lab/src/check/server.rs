@@ -146,7 +146,7 @@ impl Server {
     }
 
     /// A client that comes now is served, as far as the program serves anybody by itself.
-    fn serves(&mut self) -> Result<(), String> {
+    pub(crate) fn serves(&mut self) -> Result<(), String> {
         match self.gives {
             Gives::Nothing if self.process.ended().is_some() => return Err("found nobody".into()),
             Gives::Nothing => {}

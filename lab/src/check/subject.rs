@@ -1,7 +1,9 @@
 //! What is judged, and how a judgement is put into words.
 
 use super::client::Answer;
+use super::process::typed;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// What a server does by itself, and so which checks can be asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +28,8 @@ pub(crate) enum Order {
 /// A server to judge.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// What it is called in the report.
-    pub name: String,
+    /// What the course calls it.
+    pub name: Option<&'static str>,
     /// How it is started, narrating.
     pub command: Vec<OsString>,
     /// What to add where narration is not the point.
@@ -120,6 +122,19 @@ pub(crate) fn weigh(seen: Seen, exception: Option<&str>) -> (Status, String) {
 }
 
 impl Subject {
+    /// What it is, and how it is started.
+    pub(crate) fn heading(&self) -> String {
+        let Some(name) = self.name else {
+            return typed(&self.command);
+        };
+        // Where a program of the course was built says nothing about it.
+        let mut command = self.command.clone();
+        if let Some(file) = Path::new(&self.command[0]).file_name() {
+            command[0] = file.to_owned();
+        }
+        format!("{name}: {}", typed(&command))
+    }
+
     pub(crate) fn exception(&self, check: &str) -> Option<&str> {
         let declared = self.exceptions.iter().find(|(name, _)| name == check)?;
         Some(&declared.1)

@@ -5,7 +5,7 @@ use crate::check::server::with_server;
 
 use super::stamps;
 use crate::check::subject::{Order, Seen, Subject, short, unseen};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) fn echo(subject: &Subject) -> Seen {
     // On both sides of the buffer sizes that servers like.
@@ -32,6 +32,31 @@ pub(super) fn byte_by_byte(subject: &Subject) -> Seen {
             client.exchange(1).map_err(|why| format!("byte {number} alone: {why}"))?;
         }
         Ok("200 bytes sent one by one, each answered before the next was sent".into())
+    })
+}
+
+pub(super) fn no_delay(subject: &Subject) -> Seen {
+    /// Without TCP_NODELAY the second send of an answer waits for the acknowledgement of the
+    /// first, and the client's system delays that by about 40 ms.
+    const DELAYED: Duration = Duration::from_millis(20);
+    const EXCHANGES: usize = 25;
+    with_server(subject, |server| {
+        let mut client = server.client()?;
+        let mut best = Duration::MAX;
+        // A busy machine may spoil a series; Nagle's algorithm spoils every one.
+        for _ in 0..3 {
+            let series = (0..EXCHANGES).map(|_| client.exchange(16 << 10));
+            let mut series = series.collect::<Result<Vec<_>, _>>()?;
+            series.sort_unstable();
+            best = best.min(series[EXCHANGES / 2]);
+            if best < DELAYED {
+                break;
+            }
+        }
+        let best = 1000.0 * best.as_secs_f64();
+        let seen =
+            format!("{EXCHANGES} times 16 KiB there and back: half took {best:.1} ms at most");
+        if best < 1000.0 * DELAYED.as_secs_f64() { Ok(seen) } else { short(seen) }
     })
 }
 

@@ -1,10 +1,11 @@
 //! A server as a process among others: stopped, started twice, started wrongly, killed.
 
+use crate::check::client::Client;
 use crate::check::process::{Finished, run};
 use crate::check::server::{RESTART, Server, Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 /// How long a program may take to find out that it cannot run.
@@ -59,17 +60,22 @@ fn second_copy(second: &Finished, addr: SocketAddr, ours: bool) -> Seen {
         return unseen("the command takes another port each time: tell it one (see --addr)");
     }
     let lines: Vec<&str> = stderr.lines().collect();
-    let expected_status = if ours { *status == Some(1) } else { status.is_some_and(|s| s != 0) };
-    if expected_status && lines.len() == 1 && lines[0].contains(&here) && stdout.is_empty() {
-        return Ok(format!("a second copy: {how}, and one line: {}", lines[0]));
+    let last = lines.last().map_or(String::new(), |line| format!(": {line}"));
+    // How a server of another kind explains itself, in a traceback perhaps, is its own affair.
+    let told = !ours || lines.len() == 1 && lines[0].contains(&here) && stdout.is_empty();
+    let refused = if ours { *status == Some(1) } else { status.is_some_and(|status| status != 0) };
+    if refused && told {
+        return Ok(format!("a second copy: {how}{last}"));
     }
-    let status = if ours { "exit status 1" } else { "a failure" };
+    let expected = if ours {
+        format!("exit status 1, one line with {addr} on standard error, and nothing else")
+    } else {
+        "a failure".to_owned()
+    };
+    let (errors, lines) = (lines.len(), stdout.lines().count());
     short(format!(
-        "a second copy: {how}, {} lines on standard error{}, {} on standard output; \
-         expected {status}, one line with {addr}, and nothing",
-        lines.len(),
-        lines.last().map_or(String::new(), |line| format!(" (last: {line})")),
-        stdout.lines().count()
+        "a second copy: {how}, {lines} lines on standard output, {errors} on standard error{last}; \
+         expected {expected}"
     ))
 }
 
@@ -103,36 +109,55 @@ pub(super) fn bad_command_line(subject: &Subject) -> Seen {
     Ok(format!("exit status 2 and one line for each of: {}", all.join(", ")))
 }
 
+pub(super) fn addresses(subject: &Subject) -> Seen {
+    if !subject.ours {
+        return unseen("not asked: a command line of another kind");
+    }
+    let mut served = Vec::new();
+    for addr in ["localhost:0", "[::1]:0"] {
+        if addr.starts_with('[') && TcpListener::bind(addr).is_err() {
+            return unseen(format!("{} served; no IPv6 here", served.join(", ")));
+        }
+        let mut there = subject.clone();
+        let word = there.command.iter_mut().find(|word| *word == "127.0.0.1:0");
+        *word.ok_or_else(|| "its command has no free port".to_owned())? = addr.into();
+        with_server(&there, |server| {
+            served.push(server.addr.to_string());
+            Ok(String::new())
+        })
+        .map_err(|fault| fault.after(addr))?;
+    }
+    Ok(format!("asked for localhost and [::1], it served at {}", served.join(" and ")))
+}
+
 pub(super) fn restart(subject: &Subject) -> Seen {
-    with_server(subject, |server| {
-        let port = server.addr.port();
-        let mut clients = server.clients(5)?;
-        if subject.gives == Gives::Answers {
-            for client in &mut clients {
-                client.exchange(1)?;
-            }
-            clients[0].push(200_000)?;
+    let mut server = Server::start(subject, Start::default())?;
+    let port = server.addr.port();
+    let mut clients = server.clients(5)?;
+    if subject.gives == Gives::Answers {
+        for client in &mut clients {
+            client.exchange(1)?;
         }
-        server.process.kill();
-        let began = Instant::now();
-        // The connections are still half open on the clients' side, and keep the port busy.
-        let again = Server::start(subject, Start { port: Some(port), ..Start::default() });
-        let again = again.map_err(|fault| fault.after("killed with 5 clients connected"))?;
-        // A reset leaves nothing behind; a FIN would keep the port in TIME_WAIT for whoever comes
-        // next and did not ask for SO_REUSEADDR.
-        clients.into_iter().for_each(crate::check::client::Client::reset);
-        let took = began.elapsed();
-        let same = again.addr.port() == port;
-        *server = again;
-        if !same {
-            return unseen("the command takes another port each time: tell it one (see --addr)");
-        }
-        let seen = format!(
-            "killed with 5 clients connected: listening on port {port} again {} ms later",
-            took.as_millis()
-        );
-        if took > RESTART { short(seen) } else { Ok(seen) }
-    })
+        clients[0].push(200_000)?;
+    }
+    server.process.kill();
+    let began = Instant::now();
+    // The connections are still half open on the clients' side, and keep the port busy.
+    let again = Server::start(subject, Start { port: Some(port), ..Start::default() });
+    let mut again = again.map_err(|fault| fault.after("killed with 5 clients connected"))?;
+    let took = began.elapsed();
+    // A reset leaves nothing behind; a FIN would keep the port in TIME_WAIT for whoever comes
+    // next and did not ask for SO_REUSEADDR.
+    clients.into_iter().for_each(Client::reset);
+    if again.addr.port() != port {
+        return unseen("the command takes another port each time: tell it one (see --addr)");
+    }
+    let seen = format!(
+        "killed with 5 clients connected: listening on port {port} again {} ms later",
+        took.as_millis()
+    );
+    again.serves().map_err(|why| format!("{seen}; but a new client: {why}"))?;
+    if took > RESTART { short(seen) } else { Ok(seen) }
 }
 
 #[cfg(test)]

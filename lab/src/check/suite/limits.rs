@@ -80,6 +80,9 @@ pub(super) fn out_of_descriptors(subject: &Subject) -> Seen {
             served.len(),
             waiting.len()
         );
+        if served.is_empty() {
+            return short(seen);
+        }
         for client in &mut served {
             client.exchange(1).map_err(|why| format!("{seen}; one of those served: {why}"))?;
         }

@@ -37,9 +37,11 @@ use Gives::{Answers, Connections, Nothing};
 #[rustfmt::skip]
 pub(crate) const CHECKS: &[Check] = &[
     check("echo", Answers, bytes::echo,
-        "1 byte to 8 MiB come back exactly: what one send does not take is sent later"),
+        "1 byte to 8 MiB come back exactly, to a client that writes and reads at once"),
     check("byte_by_byte", Answers, bytes::byte_by_byte,
         "TCP is a stream of bytes: each is answered at once, whatever a message may be"),
+    check("no_delay", Answers, bytes::no_delay,
+        "an answer leaves at once, not when the one before was acknowledged (TCP_NODELAY)"),
     check("interleaved", Answers, bytes::interleaved,
         "200 clients at a time, and each gets its own bytes"),
     check("in_order", Answers, bytes::in_order,
@@ -51,7 +53,8 @@ pub(crate) const CHECKS: &[Check] = &[
     check("resets", Answers, trouble::resets,
         "a reset connection ends alone: idle, in mid-data, or before it was accepted"),
     check("never_reads", Answers, trouble::never_reads,
-        "a client that never reads costs a bounded queue, and nobody else's time"),
+        "a client that does not read costs a bounded queue and nobody else's time; what one send \
+         does not take is sent later"),
     check("flooder", Answers, trouble::flooder,
         "a client that sends all the time does not starve the others"),
     check("urgent", Answers, trouble::urgent,
@@ -74,6 +77,8 @@ pub(crate) const CHECKS: &[Check] = &[
         "a second server on one port ends in one line that says so; the first goes on"),
     check("bad_command_line", Nothing, life::bad_command_line,
         "a bad command line ends in one line, with exit status 2"),
+    check("addresses", Nothing, life::addresses,
+        "an IPv6 address and a host name are addresses too"),
     check("restart", Nothing, life::restart,
         "a killed server's port can be had again at once (SO_REUSEADDR)"),
 ];
