@@ -183,7 +183,10 @@ impl Client {
                 // Without their newlines two lines have no border left: TCP keeps none. And an
                 // empty line is nothing, to which no server can answer.
                 for line in typed.split(|&byte| byte == b'\n') {
-                    self.connection.queue_mut().push(line);
+                    // What comes after a hole in the stream would be taken for what was before it.
+                    if self.broken.is_none() {
+                        self.connection.queue_mut().push(line);
+                    }
                 }
                 self.screen.typed(typed)
             }

@@ -1,6 +1,6 @@
 //! What the person at the terminal sees; or, in a pipe, the bytes as they came.
 
-use common::TextPieces;
+use common::{TextPieces, harmless};
 use nix::sys::termios::{FlushArg, tcflush};
 use std::io::{self, IsTerminal, Write};
 
@@ -97,19 +97,12 @@ impl Screen {
     }
 }
 
-/// A server must not be able to move the cursor, so `�` stands for a control character. (Press the
-/// up arrow, and an echo server sends back the very bytes that mean "one line up".)
+/// A message in place of the prompt. A server must not be able to move the cursor, or to write a
+/// prompt of its own.
 fn show_text(text: &str) -> io::Result<()> {
-    let harmless = |c: char| !c.is_control() || "\t\r\n".contains(c);
-    let mut out = io::stdout().lock();
-    write!(out, "{ERASE_LINE}< ")?;
-    for (index, part) in text.split(|c| !harmless(c)).enumerate() {
-        let replaced = if index > 0 { "\u{fffd}" } else { "" };
-        write!(out, "{replaced}{part}")?;
-    }
+    let text = harmless(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    write!(out, "{end}")?;
-    out.flush()
+    write(format!("{ERASE_LINE}< {text}{end}").as_bytes())
 }
 
 /// These bytes, now: standard output keeps back what does not end in a newline.

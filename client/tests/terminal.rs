@@ -207,7 +207,7 @@ fn a_message_is_shown_while_the_prompt_stands() {
     for (message, shown) in [
         (&b"dinner is ready"[..], "< dinner is ready\r\n"),
         // What brings its own newline, as a time of day does, is not given a second one.
-        (b"12:00\r\n", "< 12:00\r\r\n"),
+        (b"12:00\r\n", "< 12:00\r\n"),
         // What would move the cursor is not let through.
         (b"\x1b[Ahello\x07", "< \u{fffd}[Ahello\u{fffd}\r\n"),
     ] {

@@ -3,6 +3,7 @@
 use crate::{Connection, ServerArgs, explained, reason};
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,26 +12,28 @@ use std::time::{Duration, Instant};
 /// How long to leave new clients waiting when no descriptor is free and none of ours is closed.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How many clients in a row may turn out to be gone before we look after the others again.
+const TRIES: u32 = 64;
+
 /// A listening socket, and whether accepting is paused for want of descriptors.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     /// Set when the process is out of descriptors. Clients then wait in the kernel's accept queue:
     /// the listener stays readable, so a loop that went on asking about it would never sleep.
-    paused_until: Option<Instant>,
+    paused_until: Cell<Option<Instant>>,
 }
 
-/// Opens the listening socket that `args` ask for and says so on standard output.
+/// Opens the listening socket that `args` ask for.
 ///
-/// It blocks, as every new socket does; a program that must not block says so itself.
+/// It blocks, as every new socket does; a program that must not block says so itself. When all is
+/// ready for clients, the program says that, too ([`announce`](Listener::announce)).
 ///
 /// # Errors
 ///
 /// What the system refused, in one sentence that says what and what to do.
 pub fn listen(args: &ServerArgs) -> io::Result<Listener> {
-    let listener = Listener::bind(&args.addr, args.backlog)?;
-    listener.announce()?;
-    Ok(listener)
+    Listener::bind(&args.addr, args.backlog)
 }
 
 impl Listener {
@@ -45,10 +48,16 @@ impl Listener {
         let mut refusal = None;
         for address in resolve(addr, "listen on")? {
             match listening_socket(address, backlog) {
-                Ok(socket) => {
-                    return Ok(Self { socket, paused_until: None });
+                Ok(socket) => return Ok(Self { socket, paused_until: Cell::new(None) }),
+                Err(error) => {
+                    let taken = error.kind() == io::ErrorKind::AddrInUse;
+                    refusal = Some(error);
+                    // localhost is often two addresses. If one has a server, the other would give
+                    // us half of the clients, and nobody would know whom they reach.
+                    if taken {
+                        break;
+                    }
                 }
-                Err(error) => refusal = Some(error),
             }
         }
         let error = refusal.expect("a name stands for at least one address");
@@ -108,11 +117,11 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Only when the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM).
-    /// Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
+    /// When the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM), or refuses for
+    /// a reason that may last. Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
     /// closed ([`resume`](Self::resume)) or [`timeout`](Self::timeout) has passed.
     pub fn accept(&mut self) -> io::Result<Option<Connection>> {
-        loop {
+        for _ in 0..TRIES {
             match self.socket.accept() {
                 Ok((socket, peer)) => match Connection::new(socket, peer) {
                     Ok(connection) => return Ok(Some(connection)),
@@ -126,41 +135,48 @@ impl Listener {
                         Errno::EINTR
                         | Errno::ECONNABORTED
                         | Errno::EPROTO
-                        | Errno::EPERM
                         | Errno::ENETDOWN
                         | Errno::ENETUNREACH
                         | Errno::EHOSTDOWN
-                        | Errno::EHOSTUNREACH
-                        | Errno::ENOPROTOOPT
-                        | Errno::EOPNOTSUPP,
+                        | Errno::EHOSTUNREACH,
                     ) => {}
                     // Out of descriptors or memory, and whatever else may come: waiting a moment
                     // is never wrong, and never a busy loop.
                     _ => {
-                        self.paused_until = Some(Instant::now() + PAUSE);
+                        self.pause();
                         return Err(error);
                     }
                 },
             }
         }
+        self.pause();
+        Err(io::Error::other(format!("{TRIES} clients in a row gave up")))
     }
 
-    /// Whether to ask for readability, which is what a waiting client makes of a listener.
+    fn pause(&self) {
+        self.paused_until.set(Some(Instant::now() + PAUSE));
+    }
+
+    /// Whether to ask for readability, which is what a waiting client makes of a listener. To be
+    /// asked before [`timeout`](Self::timeout) in each turn: a pause that is over ends here.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.paused_until.is_none_or(|until| Instant::now() >= until)
+        if self.paused_until.get().is_some_and(|until| Instant::now() >= until) {
+            self.resume();
+        }
+        self.paused_until.get().is_none()
     }
 
     /// How long the program may sleep before it must ask about the listener again; `None`: as long
     /// as it likes, because accepting is not paused.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        self.paused_until.map(|until| until.saturating_duration_since(Instant::now()))
+        self.paused_until.get().map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// A descriptor was given back: new clients may come again.
-    pub fn resume(&mut self) {
-        self.paused_until = None;
+    pub fn resume(&self) {
+        self.paused_until.set(None);
     }
 }
 
@@ -199,9 +215,9 @@ mod tests {
 
     #[test]
     fn a_paused_listener_is_not_asked_about_until_a_descriptor_is_free() {
-        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
         assert!(listener.wants_read() && listener.timeout().is_none());
-        listener.paused_until = Some(Instant::now() + PAUSE);
+        listener.pause();
         assert!(!listener.wants_read());
         assert!(listener.timeout().is_some_and(|wait| wait <= PAUSE));
         listener.resume();
@@ -210,10 +226,11 @@ mod tests {
 
     #[test]
     fn a_paused_listener_asks_again_by_itself_in_the_end() {
-        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
-        listener.paused_until = Some(Instant::now());
+        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        listener.paused_until.set(Some(Instant::now()));
         assert!(listener.wants_read());
-        assert_eq!(listener.timeout(), Some(Duration::ZERO));
+        // A time-out of zero that stays is a busy loop.
+        assert_eq!(listener.timeout(), None);
     }
 
     #[test]

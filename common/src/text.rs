@@ -33,6 +33,20 @@ impl TextPieces {
     }
 }
 
+/// What somebody else wrote, to be shown and not obeyed: `�` stands for each character that moves
+/// the cursor, changes the terminal or turns the direction of writing. Tabs and newlines stay.
+///
+/// (Press the up arrow in a client, and an echo server sends back the very bytes that mean "one
+/// line up".)
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let harmful = |c: char| {
+        c.is_control() && c != '\t' && c != '\n'
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace("\r\n", "\n").replace(harmful, "\u{fffd}")
+}
+
 /// How many bytes at the end could still become a character.
 fn unfinished_tail(bytes: &[u8]) -> usize {
     // A UTF-8 character has at most 4 bytes, so its beginning is among the last 3.
@@ -67,6 +81,12 @@ mod tests {
         assert_eq!(text.push(b"\xff ok"), "\u{fffd} ok");
         assert_eq!(text.push(b"\xe4\xbd"), "");
         assert_eq!(text.finish(), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_terminals_commands_are_shown_and_not_obeyed() {
+        assert_eq!(harmless("a\tb\r\n你好\n"), "a\tb\n你好\n");
+        assert_eq!(harmless("\x1b[2J\r> \u{202e}"), "\u{fffd}[2J\u{fffd}> \u{fffd}");
     }
 
     proptest! {

@@ -21,7 +21,7 @@ mod limits;
 
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
-use limits::{can_watch, timeval};
+use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -58,6 +58,8 @@ fn serve(args: &Args) -> io::Result<()> {
     // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
     // and everybody else with it (accept(2)).
     server.listener.set_nonblocking(true)?;
+    must_watch(&server.listener)?;
+    server.listener.announce()?;
 
     let mut ready = Ready::default();
     loop {

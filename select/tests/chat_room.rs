@@ -75,6 +75,19 @@ fn the_end_of_the_operators_input_does_not_end_the_room() {
     assert_eq!(room.line(), "client 1: still there?");
 }
 
+/// What was said to be forgotten is not sent after all when its end comes.
+#[test]
+fn a_line_without_end_is_forgotten_to_its_end() {
+    let mut room = room();
+    let mut client = room.client();
+    say(&mut client, "hello");
+    assert_eq!(room.line(), "client 1: hello");
+    room.type_line(&"x".repeat(200_000));
+    assert_eq!(room.line(), "that line is too long, and is forgotten");
+    room.type_line("short");
+    assert_eq!(read_text(&mut client, 5), "short");
+}
+
 #[test]
 fn a_character_cut_in_two_is_shown_whole_and_a_terminals_commands_are_not_obeyed() {
     let mut room = Rig::start(env!("CARGO_BIN_EXE_chat_room"), &[]);
@@ -86,7 +99,7 @@ fn a_character_cut_in_two_is_shown_whole_and_a_terminals_commands_are_not_obeyed
     client.write_all(end).expect("connected");
     assert_eq!(room.line(), "client 1: 你");
     say(&mut client, "\x1b[2J");
-    assert_eq!(room.line(), "client 1: \\u{1b}[2J");
+    assert_eq!(room.line(), "client 1: \u{fffd}[2J");
 }
 
 /// S2's second question, asked of the program that it was asked of: the first of three leaves, in

@@ -132,3 +132,13 @@ fn daytime_tells_the_time_and_ends_whatever_the_client_sends() {
     assert!(text.ends_with(" GMT\r\n"), "{text:?}");
     assert_eq!(ask(&mut server.client(), "echo"), "echo");
 }
+
+/// Neither the client's idleness nor its input keeps a descriptor from the echo service.
+#[test]
+fn daytime_leaves_a_client_that_stays() {
+    let (mut server, daytime) = services();
+    let mut client = connect(daytime);
+    let mut line = [0; 64];
+    assert!(client.read(&mut line).expect("the time of day") > 0);
+    server.hear(&format!("closing {}", client.local_addr().expect("connected")));
+}

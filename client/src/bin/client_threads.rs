@@ -12,7 +12,9 @@
 //! recv returns nothing instead of failing, and S3's loop goes on receiving nothing for ever.
 
 use clap::Parser;
-use common::{Connection, DEFAULT_ADDR, TextPieces, explained, host_port, interrupted, reason};
+use common::{
+    Connection, DEFAULT_ADDR, TextPieces, explained, harmless, host_port, interrupted, reason,
+};
 use nix::errno::Errno;
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
@@ -95,7 +97,7 @@ fn receive(shared: &Shared) -> io::Result<()> {
                 // S3 decodes nothing (Python 2). Half a character waits for its other half.
                 let text = text.push(&buffer[..count]);
                 if !text.is_empty() {
-                    say(&format!("RECEIVE: {text}"))?;
+                    say(&format!("RECEIVE: {}", harmless(&text)))?;
                 }
             }
             Err(error) if interrupted(&error) => {}

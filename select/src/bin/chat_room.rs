@@ -15,15 +15,18 @@
 //! Watch the numbers: a client keeps its own for as long as the room is open. The notes' number is
 //! a position in the list, which becomes another client's as soon as somebody is taken out of it.
 //!
-//! Limits: as `select`, descriptors 0 to 1023. The room answers nobody by itself, so the points of
+//! Limits: as `select`, descriptors 0 to 1023. What is printed for the operator blocks where nobody
+//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers nobody by itself, so the points of
 //! the course's contract that concern answers are the operator's to keep.
 
 #[path = "../limits.rs"]
 mod limits;
 
 use clap::Parser;
-use common::{Connection, Listener, ServerArgs, TextPieces, preview, reason, would_block};
-use limits::{can_watch, timeval};
+use common::{
+    Connection, Listener, ServerArgs, TextPieces, harmless, preview, reason, would_block,
+};
+use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -55,9 +58,12 @@ fn serve(args: &Args) -> io::Result<()> {
         spoke_last: None,
         keyboard: Some(io::stdin()),
         typed: Vec::new(),
+        forgetting: false,
         buffer: args.server.buffer(),
     };
     room.listener.set_nonblocking(true)?;
+    must_watch(&room.listener)?;
+    room.listener.announce()?;
     say("answer with `N text` (to client N) or `text` (to the one that spoke last)");
 
     let mut ready = Ready::default();
@@ -90,6 +96,8 @@ struct Room {
     keyboard: Option<io::Stdin>,
     /// The beginning of a line whose newline has not come yet: a pipe gives any piece of it.
     typed: Vec<u8>,
+    /// The line being typed was too long, and what is left of it is no line of its own.
+    forgetting: bool,
     buffer: Vec<u8>,
 }
 
@@ -178,7 +186,7 @@ impl Room {
                 info!("received {} from {peer}", preview(data));
                 let words = text.push(data);
                 if !words.is_empty() {
-                    say(&format!("client {number}: {}", shown(&words)));
+                    say(&format!("client {number}: {}", harmless(&words).trim_end_matches('\n')));
                 }
                 self.spoke_last = Some(*number);
             }
@@ -207,10 +215,14 @@ impl Room {
         }
         while let Some(end) = self.typed.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.typed.drain(..=end).collect();
-            self.answer(String::from_utf8_lossy(&line).trim());
+            if !std::mem::take(&mut self.forgetting) {
+                self.answer(String::from_utf8_lossy(&line).trim());
+            }
         }
         if self.typed.len() > LONGEST_LINE {
-            say("that line is too long, and is forgotten");
+            if !std::mem::replace(&mut self.forgetting, true) {
+                say("that line is too long, and is forgotten");
+            }
             self.typed.clear();
         }
     }
@@ -280,12 +292,4 @@ impl AsFd for Client {
 fn say(line: &str) {
     let mut out = io::stdout();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-/// What a client says is shown, not obeyed: control characters (a terminal's commands) are escaped.
-fn shown(words: &str) -> String {
-    let escaped = words.trim_end_matches(['\n', '\r']).chars().map(|c| {
-        if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() }
-    });
-    escaped.collect()
 }

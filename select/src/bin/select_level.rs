@@ -13,12 +13,15 @@
 //! it takes a whole processor. So it is not a server that keeps the contract of the course, and
 //! is not meant to be: nobody is accepted, nobody is answered.
 
+#[path = "../limits.rs"]
+mod limits;
+
 use clap::Parser;
 use common::{Listener, ServerArgs};
+use limits::{must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
-use nix::sys::time::{TimeVal, TimeValLike};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
 
 fn serve(args: &Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
+    must_watch(&listener)?;
+    listener.announce()?;
     let mut reports = 0;
     let mut next_count = Instant::now();
     loop {
@@ -70,7 +75,7 @@ fn wait(listener: &Listener) -> io::Result<bool> {
         let mut inputs = FdSet::new();
         inputs.insert(listener.as_fd());
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut timeout = TimeVal::milliseconds(left.as_micros().div_ceil(1000) as i64);
+        let mut timeout = timeval(left);
         match select(listener.as_fd().as_raw_fd() + 1, &mut inputs, None, None, &mut timeout) {
             Ok(count) => return Ok(count > 0),
             // A signal does not make the 5 seconds start again.

@@ -21,7 +21,7 @@ mod limits;
 
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
-use limits::{can_watch, timeval};
+use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -49,6 +49,8 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> io::Result<()> {
     let mut listener = common::listen(&args.server)?;
     listener.set_nonblocking(true)?;
+    must_watch(&listener)?;
+    listener.announce()?;
     let mut clients: Vec<Connection> = Vec::new();
     let mut buffer = args.server.buffer();
     // The clients to receive from in this turn, as positions in `clients`.

@@ -12,14 +12,16 @@
 //! Watch the port numbers: TCP and UDP each have their own 8001, so one number serves both.
 //!
 //! The contract of the course concerns the echo service. Limits: as `select`, descriptors 0 to
-//! 1023. UDP keeps no promises: a datagram whose answer finds no room is dropped, as UDP may.
+//! 1023. UDP keeps no promises: a datagram whose answer finds no room is dropped, as UDP may. On
+//! 0.0.0.0 the system chooses the address that a UDP answer comes from, which need not be the one
+//! that was asked.
 
 #[path = "../limits.rs"]
 mod limits;
 
 use clap::Parser;
 use common::{Connection, Listener, MessageQueue, Reply, ServerArgs, preview, reason, would_block};
-use limits::{can_watch, timeval};
+use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -27,7 +29,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Echo over TCP and UDP and the time of day, in one select(2) loop (note S4)
 #[derive(Parser)]
@@ -47,6 +49,9 @@ struct Args {
 /// The largest datagram there is. A shorter buffer would cut one, silently.
 const LARGEST_DATAGRAM: usize = 65_535;
 
+/// How long a daytime client may take to read its line and to close.
+const DAYTIME_STAYS: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let args: Args = common::parse();
     common::narrate(args.server.quiet);
@@ -54,7 +59,6 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Args) -> io::Result<()> {
-    // Everything is open before clients are told to come.
     let echo = Listener::bind(&args.server.addr, args.server.backlog)?;
     let addr = echo.local_addr()?;
     let udp = UdpSocket::bind(addr).map_err(|error| {
@@ -67,7 +71,6 @@ fn serve(args: &Args) -> io::Result<()> {
     };
     let daytime = Listener::bind(&daytime, args.server.backlog)?;
     info!("echo on TCP and UDP {addr}, daytime on TCP {}", daytime.local_addr()?);
-    echo.announce()?;
 
     let mut server = Services {
         echo,
@@ -81,6 +84,9 @@ fn serve(args: &Args) -> io::Result<()> {
     server.echo.set_nonblocking(true)?;
     server.daytime.set_nonblocking(true)?;
     server.udp.set_nonblocking(true)?;
+    must_watch(&server.daytime)?;
+    must_watch(&server.udp)?;
+    server.echo.announce()?;
 
     let mut ready = Ready::default();
     loop {
@@ -127,6 +133,9 @@ struct Services {
 struct Client {
     connection: Connection,
     service: Service,
+    /// When to close it, whatever it does. Daytime has nothing to gain from a client that stays,
+    /// and each holds a descriptor that an echo client could have.
+    close_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,8 +177,10 @@ impl Services {
             }
         }
         info!("waiting for the next event: {} clients", self.clients.len());
-        let pauses = [self.echo.timeout(), self.daytime.timeout()];
-        let mut timeout = pauses.into_iter().flatten().min().map(timeval);
+        let now = Instant::now();
+        let left = |client: &Client| Some(client.close_at?.saturating_duration_since(now));
+        let pauses = [self.echo.timeout(), self.daytime.timeout()].into_iter().flatten();
+        let mut timeout = self.clients.iter().filter_map(left).chain(pauses).min().map(timeval);
         match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
             // A signal: the sets hold nothing of use, and nobody is ready.
@@ -201,14 +212,16 @@ impl Services {
                 } else if let Err(error) = connection.set_nonblocking(true) {
                     info!("turning away {peer}: {}", reason(&error));
                 } else {
+                    let mut close_at = None;
                     if service == Service::Echo {
                         info!("new connection from {peer}, for echo");
                     } else {
+                        close_at = Some(Instant::now() + DAYTIME_STAYS);
                         info!("new connection from {peer}, for the time of day");
                         let now = httpdate::fmt_http_date(SystemTime::now());
                         connection.queue_mut().push(format!("{now}\r\n").as_bytes());
                     }
-                    self.clients.push(Client { connection, service });
+                    self.clients.push(Client { connection, service, close_at });
                 }
             }
             Ok(None) => {}
@@ -229,8 +242,6 @@ impl Services {
             self.reply.answer(data, &mut answer);
             self.udp.send_to(answer.waiting(), peer)
         });
-        // Linux reports here, too, that an earlier answer found nobody (ECONNREFUSED): nothing to
-        // do about it, and no reason to stop.
         match result {
             Ok(_) => {}
             Err(error) if would_block(&error) => {}
@@ -239,7 +250,7 @@ impl Services {
     }
 
     fn receive(&mut self, client: usize) {
-        let Client { connection, service } = &mut self.clients[client];
+        let Client { connection, service, .. } = &mut self.clients[client];
         let peer = connection.peer();
         match connection.recv(&mut self.buffer) {
             Ok(0) => info!("no more data from {peer}"),
@@ -256,7 +267,7 @@ impl Services {
     }
 
     fn send(&mut self, client: usize) {
-        let Client { connection, service } = &mut self.clients[client];
+        let Client { connection, service, .. } = &mut self.clients[client];
         if !connection.wants_write() {
             return;
         }
@@ -264,8 +275,8 @@ impl Services {
         info!("sending {} to {peer}", preview(connection.queue().waiting()));
         match connection.send() {
             // Daytime has said what it had to say. Ending only our direction lets the client read
-            // it in peace: a close with unread input would be a reset. The client's own end, or its
-            // reset, closes the connection.
+            // it in peace: a close with unread input would be a reset. The client's own end closes
+            // the connection, or `close_at`.
             Ok(_) if *service == Service::Daytime && !connection.wants_write() => {
                 info!("nothing more for {peer}");
                 if let Err(error) = connection.shut_down_sending() {
@@ -286,11 +297,13 @@ impl Services {
 
     fn close_finished(&mut self) {
         let before = self.clients.len();
-        self.clients.retain(|Client { connection, .. }| {
-            if connection.is_finished() {
+        let now = Instant::now();
+        self.clients.retain(|Client { connection, close_at, .. }| {
+            let finished = connection.is_finished() || close_at.is_some_and(|time| time <= now);
+            if finished {
                 info!("closing {}", connection.peer());
             }
-            !connection.is_finished()
+            !finished
         });
         if self.clients.len() < before {
             self.echo.resume();

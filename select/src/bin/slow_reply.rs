@@ -15,7 +15,8 @@
 //! work that computes or blocks: no time-out makes that shorter.
 //!
 //! Limits: a client's next message is read when the one before is answered, so answers keep their
-//! order, and a client has one worker at the most. The contract of the course holds with each; but
+//! order, and a client has one worker at the most. Until then a client that has left is not noticed,
+//! and keeps its descriptor. The contract of the course holds with each; but
 //! with `sleep` "everybody else is served meanwhile" is only as good as the delay is short: that is
 //! the lesson. As `select`, descriptors 0 to 1023.
 
@@ -23,8 +24,8 @@
 mod limits;
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
-use limits::{can_watch, timeval};
+use common::{Connection, Listener, Reply, ServerArgs, explained, preview, reason, would_block};
+use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -90,6 +91,9 @@ fn serve(args: Args) -> io::Result<()> {
         args,
     };
     server.listener.set_nonblocking(true)?;
+    must_watch(&server.listener)?;
+    must_watch(&server.done.woken)?;
+    server.listener.announce()?;
 
     let mut ready = Ready::default();
     loop {
@@ -100,6 +104,7 @@ fn serve(args: Args) -> io::Result<()> {
         for &client in &ready.readable {
             server.receive(client);
         }
+        server.answer_asleep();
         server.answer_what_is_due();
         if ready.work_done {
             server.answer_what_is_done();
@@ -131,6 +136,8 @@ struct Client {
 
 /// A message on its way to being an answer.
 enum Work {
+    /// Sleep, then answer it.
+    Asleep(Vec<u8>),
     /// Answer it at that time.
     Due(Instant, Vec<u8>),
     /// A thread has it.
@@ -148,7 +155,9 @@ struct Done {
 
 impl Done {
     fn new() -> io::Result<Self> {
-        let (woken, wake) = UnixStream::pair()?;
+        let (woken, wake) = UnixStream::pair().map_err(|error| {
+            explained(&error, format!("cannot make a socket pair: {}", reason(&error)))
+        })?;
         woken.set_nonblocking(true)?;
         // When the pair is full, the loop has been woken often enough.
         wake.set_nonblocking(true)?;
@@ -189,7 +198,10 @@ impl Server {
                 timeout = Some(timeout.map_or(left, |shortest| shortest.min(left)));
             }
         }
-        info!("waiting for the next event, for {timeout:?}");
+        match timeout {
+            None => info!("waiting for the next event, however long"),
+            Some(wait) => info!("waiting for the next event, {wait:.1?} at most"),
+        }
         let mut timeout = timeout.map(timeval);
         match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
@@ -249,24 +261,41 @@ impl Server {
         let Client { number, connection, work } = &mut self.clients[client];
         let delay = self.args.delay;
         match self.args.how {
-            // Queued at once; the loop will sleep when it sends, as in the notes.
-            How::Sleep => self.args.reply.answer(&data, connection.queue_mut()),
+            How::Sleep => *work = Some(Work::Asleep(data)),
             How::Timer => *work = Some(Work::Due(Instant::now() + delay, data)),
             How::Worker => {
                 let (number, sender) = (*number, self.done.sender.clone());
                 let wake = Arc::clone(&self.done.wake);
+                let message = data.clone();
                 // A thread for each message is dear; a pool would do better (`thread_pool`). Here
                 // the thread is the point, and it is at most one for each client.
                 let worker = thread::Builder::new().spawn(move || {
                     thread::sleep(delay);
                     // Only a loop that has ended would not take it.
-                    let _ = sender.send((number, data));
+                    let _ = sender.send((number, message));
                     let _ = (&*wake).write(&[0]);
                 });
-                match worker {
-                    Ok(_) => *work = Some(Work::AtWorker),
-                    Err(error) => self.lose(client, &error),
-                }
+                *work = Some(match worker {
+                    Ok(_) => Work::AtWorker,
+                    // The message was received, so it is answered.
+                    Err(error) => {
+                        info!("no thread for {}: {}; a timer", connection.peer(), reason(&error));
+                        Work::Due(Instant::now() + delay, data)
+                    }
+                });
+            }
+        }
+    }
+
+    /// As in the notes: the loop sleeps before it sends, for one client after the other.
+    fn answer_asleep(&mut self) {
+        for client in 0..self.clients.len() {
+            let Client { connection, work, .. } = &mut self.clients[client];
+            if let Some(Work::Asleep(data)) = work.take_if(|it| matches!(it, Work::Asleep(_))) {
+                info!("sleeping for {:?}, and everybody with me", self.args.delay);
+                thread::sleep(self.args.delay);
+                self.args.reply.answer(&data, connection.queue_mut());
+                self.send(client);
             }
         }
     }
@@ -298,10 +327,6 @@ impl Server {
         let connection = &mut self.clients[client].connection;
         if !connection.wants_write() {
             return;
-        }
-        if matches!(self.args.how, How::Sleep) {
-            info!("sleeping for {:?}, and everybody with me", self.args.delay);
-            thread::sleep(self.args.delay);
         }
         info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
         match connection.send() {
