@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -266,6 +266,7 @@ fn ctrl_d_in_the_middle_of_a_line_sends_it() {
 #[cfg(any(target_os = "linux", target_os = "illumos"))]
 #[test]
 fn ctrl_c_ends_the_client_and_leaves_the_terminal_as_it_was() {
+    use std::os::unix::process::ExitStatusExt;
     let mut terminal = Terminal::new(&server(echo));
     terminal.expect("> ");
     terminal.press("\x03");
