@@ -45,6 +45,10 @@ pub fn parse<T: Parser>() -> T {
     T::try_parse().unwrap_or_else(|error| match error.kind() {
         // Asked for, so not an error: on standard output, in full, status 0.
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            log_line("say what to do (--help lists it)");
+            std::process::exit(2)
+        }
         _ => {
             log_line(&format!("{} (try --help)", one_line(&error.to_string())));
             std::process::exit(2)

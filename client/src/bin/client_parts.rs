@@ -18,7 +18,7 @@
 //! protocol says where a message ends (a newline, a length before it).
 
 use clap::Parser;
-use common::{Connection, DEFAULT_ADDR, host_port, python_bytes, reason};
+use common::{Connection, DEFAULT_ADDR, explained, host_port, python_bytes, reason};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn send_in_parts(addr: &str) -> io::Result<()> {
     let (host, port) = addr.rsplit_once(':').expect("checked by host_port");
     let host = host.trim_matches(['[', ']']);
-    say(&format!("connecting to {host} port {port}"));
+    say(&format!("connecting to {host} port {port}"))?;
     let mut clients = [connect(addr)?, connect(addr)?];
     let mut answered = 0;
     for (number, part) in PARTS.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Client {
         let Some(connection) = &mut self.connection else {
             return Ok(false);
         };
-        say(&format!("{}: sending {}", self.name, python_bytes(part)));
+        say(&format!("{}: sending {}", self.name, python_bytes(part)))?;
         connection.queue_mut().push(part);
         // S4 calls send once and looks no further; a send may take less than it was given.
         while connection.wants_write() {
@@ -94,7 +94,7 @@ impl Client {
         // The limit of this client, see above: up to 1024 bytes of whatever is there.
         let mut buffer = [0; 1024];
         let count = connection.recv(&mut buffer)?;
-        say(&format!("{}: received {}", self.name, python_bytes(&buffer[..count])));
+        say(&format!("{}: received {}", self.name, python_bytes(&buffer[..count])))?;
         if count == 0 {
             self.connection = None;
         }
@@ -111,7 +111,14 @@ fn python_address(address: SocketAddr) -> String {
     }
 }
 
-/// A line of the transcript. The parts are sent whether or not anybody reads it.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// A line of the transcript. The parts are sent whether or not anybody still reads it; a transcript
+/// that cannot be kept (a full disk) is another matter.
+fn say(line: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let sentence = format!("cannot write the transcript: {}", reason(&error));
+            Err(explained(&error, sentence))
+        }
+        _ => Ok(()),
+    }
 }
