@@ -5,6 +5,9 @@
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
+mod built;
 pub mod check;
 pub mod docs;
 pub mod rig;
+
+pub use built::built;

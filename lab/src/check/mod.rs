@@ -14,6 +14,7 @@ mod subject;
 mod suite;
 mod watchdog;
 
+use crate::built;
 use clap::builder::PossibleValuesParser;
 use client::Answer;
 use programs::Program;
@@ -21,8 +22,8 @@ use report::Report;
 use server::{Server, Start};
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::ExitCode;
 use subject::{Gives, Order, Status, Subject};
 use suite::{CHECKS, Check};
 
@@ -199,32 +200,8 @@ fn programs_asked_for(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
         let what = "nothing to judge: name a program, or give a command after `--` (try --help)";
         return Err(Ended::Usage(what.into()));
     }
-    let built = |row: &&Program| build(row).map(|binary| row.subject(&binary));
+    let built = |row: &&Program| built(row.package, row.binary).map(|binary| row.subject(&binary));
     rows.iter().map(built).collect::<Result<_, _>>().map_err(Ended::Failed)
-}
-
-/// Builds the binary as the laboratory itself was built, so that it never judges a stale one, and
-/// says where it is: beside the laboratory.
-fn build(program: &Program) -> Result<PathBuf, String> {
-    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
-    let folder = here.parent().unwrap_or(Path::new("."));
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--quiet", "--package", program.package, "--bin", program.binary]);
-    if let Some(target) = folder.parent() {
-        cargo.arg("--target-dir").arg(target);
-    }
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    // Under `cargo run` the project is known even when one stands elsewhere.
-    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
-        cargo.current_dir(package);
-    }
-    match cargo.status() {
-        Ok(status) if status.success() => Ok(folder.join(program.binary)),
-        Ok(_) => Err(format!("{} cannot be built (cargo says why)", program.binary)),
-        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
-    }
 }
 
 /// One check of one program as a test: panics with the line that the report would show.

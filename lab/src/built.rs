@@ -1,0 +1,33 @@
+//! The course's programs, built: never judged stale.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Builds a program of the course, as this one was built, and says where it is.
+///
+/// # Errors
+///
+/// When cargo is missing, or does not succeed (it says why on standard error).
+pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    // Programs stand in `target/debug`, tests in `target/debug/deps`.
+    let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    let folder = folder.ok_or("not in a target folder")?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--quiet", "--package", package, "--bin", binary]);
+    if let Some(target) = folder.parent() {
+        cargo.arg("--target-dir").arg(target);
+    }
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    // Under `cargo run` the project is known even when one stands elsewhere.
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
+        cargo.current_dir(package);
+    }
+    match cargo.status() {
+        Ok(status) if status.success() => Ok(folder.join(binary)),
+        Ok(_) => Err(format!("{binary} cannot be built (cargo says why)")),
+        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
+    }
+}
