@@ -47,7 +47,7 @@ pub const LOOP_TITLE: Label = both(
     "One turn of the select server's loop, from the three lists to the message queues",
     "select 服务端循环的一轮：从三个列表到消息队列",
 );
-pub const ASKED: Label = both("what to watch", "监视什么");
+pub const ASKED: Label = both("what to watch", "关注什么");
 pub const READY: Label = both("what is ready", "什么就绪了");
 pub const DONE: Label = both("what the server does", "服务端做什么");
 pub const IN_INPUTS: Label = both("listener and clients", "监听套接字和客户端");
