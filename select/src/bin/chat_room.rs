@@ -136,7 +136,7 @@ impl Room {
                 outputs.insert(connection.as_fd());
             }
         }
-        info!("waiting for the next event: {} clients", self.clients.len());
+        info!("waiting for the next event, clients: {}", self.clients.len());
         let mut timeout = self.listener.timeout().map(timeval);
         match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}

@@ -82,7 +82,7 @@ fn wait(
         inputs.insert(client.as_fd());
         highest = highest.max(client.as_fd().as_raw_fd());
     }
-    info!("waiting for the next event: {} clients", clients.len());
+    info!("waiting for the next event, clients: {}", clients.len());
     let mut timeout = listener.timeout().map(timeval);
     match select(highest + 1, &mut inputs, None, None, timeout.as_mut()) {
         Ok(_) => {}

@@ -176,7 +176,7 @@ impl Services {
                 outputs.insert(connection.as_fd());
             }
         }
-        info!("waiting for the next event: {} clients", self.clients.len());
+        info!("waiting for the next event, clients: {}", self.clients.len());
         let now = Instant::now();
         let left = |client: &Client| Some(client.close_at?.saturating_duration_since(now));
         let pauses = [self.echo.timeout(), self.daytime.timeout()].into_iter().flatten();
