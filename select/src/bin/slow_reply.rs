@@ -15,10 +15,10 @@
 //! work that computes or blocks: no time-out makes that shorter.
 //!
 //! Limits: a client's next message is read when the one before is answered, so answers keep their
-//! order, and a client has one worker at the most. Until then a client that has left is not noticed,
-//! and keeps its descriptor. The contract of the course holds with each; but
-//! with `sleep` "everybody else is served meanwhile" is only as good as the delay is short: that is
-//! the lesson. As `select`, descriptors 0 to 1023.
+//! order, and a client has one worker at the most. Until then a client that has left is not
+//! noticed, and keeps its descriptor. The contract of the course holds with each; but with `sleep`
+//! "everybody else is served meanwhile" is only as good as the delay is short: that is the lesson.
+//! As `select`, descriptors 0 to 1023.
 
 #[path = "../limits.rs"]
 mod limits;
@@ -267,8 +267,8 @@ impl Server {
                 let (number, sender) = (*number, self.done.sender.clone());
                 let wake = Arc::clone(&self.done.wake);
                 let message = data.clone();
-                // A thread for each message is dear; a pool would do better (`thread_pool`). Here
-                // the thread is the point, and it is at most one for each client.
+                // A thread for each message is dear, and a pool of them would do better. Here the
+                // thread is the point, and it is at most one for each client.
                 let worker = thread::Builder::new().spawn(move || {
                     thread::sleep(delay);
                     // Only a loop that has ended would not take it.
