@@ -45,22 +45,10 @@ impl Listener {
     /// When the host is unknown or no address can be listened on (EADDRINUSE, EACCES,
     /// EADDRNOTAVAIL …), with what to do.
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
-        let mut refusal = None;
-        for address in resolve(addr, "listen on")? {
-            match listening_socket(address, backlog) {
-                Ok(socket) => return Ok(Self { socket, paused_until: Cell::new(None) }),
-                Err(error) => {
-                    let taken = error.kind() == io::ErrorKind::AddrInUse;
-                    refusal = Some(error);
-                    // localhost is often two addresses. If one has a server, the other would give
-                    // us half of the clients, and nobody would know whom they reach.
-                    if taken {
-                        break;
-                    }
-                }
-            }
-        }
-        let error = refusal.expect("a name stands for at least one address");
+        let error = match first_to_be_had(&resolve(addr, "listen on")?, backlog) {
+            Ok(socket) => return Ok(Self { socket, paused_until: Cell::new(None) }),
+            Err(error) => error,
+        };
         let advice = match error.kind() {
             io::ErrorKind::AddrInUse => "is another server still running? try --addr 127.0.0.1:0",
             io::ErrorKind::PermissionDenied => "ports below 1024 are reserved: take a higher one",
@@ -198,6 +186,20 @@ pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
+/// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine has
+/// both. But where one of them has a server already, the other is no substitute: we would get half
+/// of the clients, and nobody would know whom they reach.
+fn first_to_be_had(addresses: &[SocketAddr], backlog: i32) -> io::Result<TcpListener> {
+    let mut refusal = io::ErrorKind::AddrNotAvailable.into();
+    for &address in addresses {
+        match listening_socket(address, backlog) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => refusal = error,
+            result => return result,
+        }
+    }
+    Err(refusal)
+}
+
 fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A connection that this side closed first stays in TIME_WAIT for a minute and would keep the
@@ -251,6 +253,18 @@ mod tests {
         let error = Listener::bind(&taken, 5).expect_err("two listeners").to_string();
         let start = format!("cannot listen on {taken}: Address already in use (");
         assert!(error.starts_with(&start), "{error}");
+    }
+
+    #[test]
+    fn a_name_with_a_server_at_one_address_is_not_taken_at_another() {
+        let server = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        let taken = server.local_addr().expect("bound");
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        // 192.0.2.1 is set aside for documentation: no machine has it.
+        let nobodys = SocketAddr::from(([192, 0, 2, 1], 0));
+        let error = first_to_be_had(&[taken, free], 5).expect_err("it has a server");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        first_to_be_had(&[nobodys, free], 5).expect("the second address can be had");
     }
 
     #[test]

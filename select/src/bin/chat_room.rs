@@ -253,9 +253,11 @@ impl Room {
         if !connection.wants_write() {
             return;
         }
-        info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
+        let peer = connection.peer();
+        info!("sending {} to {peer}", preview(connection.queue().waiting()));
         match connection.send() {
-            Ok(_) => {}
+            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
+            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
             Err(error) if would_block(&error) => {}
             Err(error) => self.lose(client, &error),
         }

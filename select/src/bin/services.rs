@@ -283,7 +283,8 @@ impl Services {
                     self.lose(client, &error);
                 }
             }
-            Ok(_) => {}
+            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
+            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
             Err(error) if would_block(&error) => {}
             Err(error) => self.lose(client, &error),
         }
