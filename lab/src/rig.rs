@@ -89,14 +89,25 @@ impl Rig {
     ///
     /// If none comes.
     pub fn hear(&mut self, words: &str) -> String {
+        self.hear_all(words).pop().expect("the line waited for is the last")
+    }
+
+    /// The same, with the lines that came before it and that no wait has passed yet.
+    ///
+    /// # Panics
+    ///
+    /// If none comes.
+    pub fn hear_all(&mut self, words: &str) -> Vec<String> {
+        let first = self.heard.len();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.narration.recv_timeout(left) {
                 Ok(line) => {
-                    self.heard.push(line.clone());
-                    if line.contains(words) {
-                        return line;
+                    let found = line.contains(words);
+                    self.heard.push(line);
+                    if found {
+                        return self.heard[first..].to_vec();
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -121,6 +132,34 @@ impl Rig {
         self.stdin = None;
     }
 
+    /// Sends the program a signal.
+    ///
+    /// # Panics
+    ///
+    /// If the program was waited for already, by [`exit_status`](Self::exit_status).
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("the program is there");
+    }
+
+    /// Waits until the program has ended. `None`: a signal ended it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn exit_status(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status.code();
+            }
+            if Instant::now() >= deadline {
+                self.heard.extend(self.narration.try_iter());
+                panic!("it does not end; narration: {:#?}", self.heard);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Holds the program (SIGSTOP) while `prepare` runs, so that everything that happens meanwhile
     /// is there at once when the program looks again.
     ///
@@ -128,7 +167,7 @@ impl Rig {
     ///
     /// If the program has ended.
     pub fn while_held<T>(&mut self, prepare: impl FnOnce() -> T) -> T {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("process numbers are signed"));
+        let pid = self.pid();
         kill(pid, Signal::SIGSTOP).expect("the program is running");
         // It stands still only when the system says so; until then it may still look.
         let status = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
@@ -136,6 +175,10 @@ impl Rig {
         let result = prepare();
         kill(pid, Signal::SIGCONT).expect("the program is there");
         result
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("process numbers are signed"))
     }
 }
 

@@ -17,15 +17,25 @@ pub(crate) struct Program {
     asleep_in: &'static [&'static str],
     order: Order,
     exceptions: &'static [(&'static str, &'static str)],
+    /// This system has what the model needs. Elsewhere the program says so when it is run.
+    pub here: bool,
 }
 
 /// Some C libraries, and the newer architectures, have pselect6 only.
 const SELECT: &[&str] = &["select", "pselect6"];
+const POLL: &[&str] = &["poll", "ppoll"];
+const EPOLL: &[&str] = &["epoll_wait", "epoll_pwait", "epoll_pwait2"];
+const ACCEPT: &[&str] = &["accept", "accept4"];
+const RECV: &[&str] = &["recvfrom", "read"];
+const SLEEP: &[&str] = &["nanosleep", "clock_nanosleep"];
 
 const FD_SETSIZE: (&str, &str) = (
     "many_clients",
     "select(2) knows no descriptor above 1023: clients beyond are turned away in words",
 );
+
+const ASKS_WITHOUT_PAUSE: &str =
+    "it asks every socket, always, and never waits: one core burnt, the lesson";
 
 const NOBODY_ACCEPTS: &str =
     "nobody accepts, so select(2) reports the listener again and again: the lesson";
@@ -40,6 +50,61 @@ const SELECT_PROGRAM: Program = Program {
     asleep_in: SELECT,
     order: Order::Connected,
     exceptions: &[FD_SETSIZE],
+    here: true,
+};
+
+const BLOCKING_PROGRAM: Program = Program {
+    name: "blocking",
+    package: "blocking",
+    binary: "blocking",
+    args: &["--reply", "echo"],
+    // Of the clients that wait the kernel takes care.
+    gives: Gives::AnswersOne,
+    asleep_in: RECV,
+    order: Order::Unsaid,
+    exceptions: &[],
+    here: true,
+};
+
+const NONBLOCKING_PROGRAM: Program = Program {
+    name: "nonblocking",
+    package: "nonblocking",
+    binary: "nonblocking",
+    args: &["--reply", "echo"],
+    gives: Gives::Answers,
+    asleep_in: &[],
+    // It scans a list, and whoever asks all the time is always somewhere in the middle of it.
+    order: Order::Unsaid,
+    exceptions: &[
+        ("urgent", ASKS_WITHOUT_PAUSE),
+        ("out_of_descriptors", ASKS_WITHOUT_PAUSE),
+        ("idle_cpu", ASKS_WITHOUT_PAUSE),
+        ("asleep_in", ASKS_WITHOUT_PAUSE),
+        ("stop_continue", ASKS_WITHOUT_PAUSE),
+    ],
+    here: true,
+};
+
+const POLL_PROGRAM: Program = Program {
+    name: "poll",
+    package: "poll",
+    binary: "poll",
+    args: &[],
+    gives: Gives::Answers,
+    asleep_in: POLL,
+    order: Order::Connected,
+    exceptions: &[],
+    here: true,
+};
+
+const EPOLL_PROGRAM: Program = Program {
+    name: "epoll",
+    package: "epoll",
+    binary: "epoll",
+    asleep_in: EPOLL,
+    order: Order::Arrived,
+    here: cfg!(any(target_os = "linux", target_os = "android")),
+    ..POLL_PROGRAM
 };
 
 /// All of them.
@@ -102,6 +167,48 @@ pub(crate) const PROGRAMS: &[Program] = &[
         args: &["--daytime", "127.0.0.1:0"],
         ..SELECT_PROGRAM
     },
+    BLOCKING_PROGRAM,
+    Program {
+        name: "thread_per_connection",
+        binary: "thread_per_connection",
+        gives: Gives::Answers,
+        asleep_in: ACCEPT,
+        ..BLOCKING_PROGRAM
+    },
+    Program {
+        name: "process_per_connection",
+        binary: "process_per_connection",
+        gives: Gives::Answers,
+        asleep_in: POLL,
+        ..BLOCKING_PROGRAM
+    },
+    Program {
+        name: "thread_pool",
+        binary: "thread_pool",
+        args: &["--reply", "echo", "--workers", "250"],
+        gives: Gives::Answers,
+        asleep_in: ACCEPT,
+        exceptions: &[(
+            "many_clients",
+            "a pool has an end: clients beyond its 250 workers wait until one leaves",
+        )],
+        ..BLOCKING_PROGRAM
+    },
+    NONBLOCKING_PROGRAM,
+    Program {
+        name: "nonblocking_accept",
+        binary: "nonblocking_accept",
+        args: &["--pause", "20"],
+        gives: Gives::Connections,
+        asleep_in: SLEEP,
+        exceptions: &[],
+        ..NONBLOCKING_PROGRAM
+    },
+    POLL_PROGRAM,
+    Program { name: "signals", binary: "signals", ..POLL_PROGRAM },
+    EPOLL_PROGRAM,
+    Program { name: "epoll_edge", binary: "epoll_edge", ..EPOLL_PROGRAM },
+    Program { name: "epoll_direct", binary: "epoll_direct", ..EPOLL_PROGRAM },
 ];
 
 /// The rows that `name` stands for: one way of running a binary, or all ways of it.

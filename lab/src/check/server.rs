@@ -151,7 +151,7 @@ impl Server {
             Gives::Nothing if self.process.ended().is_some() => return Err("found nobody".into()),
             Gives::Nothing => {}
             Gives::Connections => drop(self.client()?),
-            Gives::Answers => drop(self.client()?.exchange(100)?),
+            Gives::AnswersOne | Gives::Answers => drop(self.client()?.exchange(100)?),
         }
         Ok(())
     }
@@ -194,6 +194,17 @@ impl Server {
         let busy = self.busy(window)?;
         let seen = format!("{busy:.0} % of a CPU over {} ms", window.as_millis());
         if busy < limit { Ok(seen) } else { short(seen) }
+    }
+
+    /// The system call that each of its threads sleeps in, once all of them sleep; whatever they do
+    /// at the end of `patience` otherwise. `None`: it is not seen here.
+    pub(crate) fn asleep(&self, patience: Duration) -> Option<Vec<String>> {
+        let mut last = None;
+        soon(patience, || {
+            last = observe::system_calls(self.process.pid());
+            last.as_ref()?.iter().all(|call| call != "running").then_some(())
+        });
+        last
     }
 
     pub(crate) fn memory(&self) -> Result<u64, Fault> {

@@ -10,8 +10,10 @@ use std::path::Path;
 pub(crate) enum Gives {
     /// It listens, and accepts nobody.
     Nothing,
-    /// It accepts; the answers are a person's.
+    /// It accepts, and sends no answer by itself.
     Connections,
+    /// It answers one client after the other.
+    AnswersOne,
     /// It answers.
     Answers,
 }
@@ -21,6 +23,8 @@ pub(crate) enum Gives {
 pub(crate) enum Order {
     /// As they connected: the model scans a list.
     Connected,
+    /// As their bytes arrived: the kernel keeps a list of who became ready.
+    Arrived,
     /// Not promised.
     Unsaid,
 }

@@ -1,8 +1,6 @@
 //! Many clients, few descriptors, and nothing to do.
 
 use crate::check::client::{Client, drive};
-use crate::check::observe;
-use crate::check::process::soon;
 use crate::check::server::{Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
@@ -130,16 +128,10 @@ pub(super) fn idle_cpu(subject: &Subject) -> Seen {
 pub(super) fn asleep_in(subject: &Subject) -> Seen {
     with_server(subject, |server| {
         let mut client = server.client()?;
-        if subject.gives == Gives::Answers {
+        if subject.gives >= Gives::AnswersOne {
             client.exchange(1)?;
         }
-        let pid = server.process.pid();
-        let mut last = None;
-        let asleep = soon(Duration::from_secs(5), || {
-            last = observe::system_calls(pid);
-            last.clone().filter(|calls| calls.iter().all(|call| call != "running"))
-        });
-        let Some(calls) = asleep.or(last) else {
+        let Some(calls) = server.asleep(Duration::from_secs(5)) else {
             return unseen("the system call it sleeps in is not seen here");
         };
         let seen = match calls.as_slice() {

@@ -30,25 +30,25 @@ const fn check(
 
 pub(crate) use limits::descriptor_limit;
 
-use Gives::{Answers, Connections, Nothing};
+use Gives::{Answers, AnswersOne, Connections, Nothing};
 
 /// All of them, in the order of the report: what is asked of every server first, then the rarer
 /// things that break one.
 #[rustfmt::skip]
 pub(crate) const CHECKS: &[Check] = &[
-    check("echo", Answers, bytes::echo,
+    check("echo", AnswersOne, bytes::echo,
         "1 byte to 8 MiB come back exactly, to a client that writes and reads at once"),
-    check("byte_by_byte", Answers, bytes::byte_by_byte,
+    check("byte_by_byte", AnswersOne, bytes::byte_by_byte,
         "TCP is a stream of bytes: each is answered at once, whatever a message may be"),
-    check("no_delay", Answers, bytes::no_delay,
+    check("no_delay", AnswersOne, bytes::no_delay,
         "an answer leaves at once, not when the one before was acknowledged (TCP_NODELAY)"),
     check("interleaved", Answers, bytes::interleaved,
         "200 clients at a time, and each gets its own bytes"),
     check("in_order", Answers, bytes::in_order,
         "five clients that are ready together are all answered; in which order is the model's"),
-    check("half_close", Answers, bytes::half_close,
+    check("half_close", AnswersOne, bytes::half_close,
         "a client that has sent all may still read: everything is answered before the close"),
-    check("data_with_fin", Answers, bytes::data_with_fin,
+    check("data_with_fin", AnswersOne, bytes::data_with_fin,
         "data and the end of input that arrive together: the data is read first"),
     check("resets", Answers, trouble::resets,
         "a reset connection ends alone: idle, in mid-data, or before it was accepted"),
@@ -57,7 +57,7 @@ pub(crate) const CHECKS: &[Check] = &[
          does not take is sent later"),
     check("flooder", Answers, trouble::flooder,
         "a client that sends all the time does not starve the others"),
-    check("urgent", Answers, trouble::urgent,
+    check("urgent", AnswersOne, trouble::urgent,
         "urgent data is neither an error nor a reason to spin"),
     check("comes_and_goes", Connections, trouble::comes_and_goes,
         "2000 clients leave no descriptor behind"),

@@ -1,0 +1,79 @@
+//! A thread for each client: every one of them may sleep, and none of the others notices.
+//!
+//! The way out that note S2, section 2, proposes. The code is that of `blocking`; the conversation
+//! has only moved to a thread of its own, so that main is back in accept at once.
+//!
+//! ```text
+//! cargo run --bin thread_per_connection
+//! cargo run -p client            # as often as you like
+//! ```
+//!
+//! Watch that each client is answered although another one's recv is asleep. A message costs two
+//! system calls, recv and send: fewer than in any program that must first ask who is ready.
+//!
+//! Limits: a client costs a thread, with a stack and a place in the scheduler, also while it says
+//! nothing. Where threads end (`ulimit -u`, `ulimit -v`, the system's memory) a client is turned
+//! away, in words.
+
+#[path = "../conversation.rs"]
+mod conversation;
+
+use clap::Parser;
+use common::{Connection, Reply, ServerArgs, reason};
+use conversation::converse;
+use log::info;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::ExitCode;
+use std::thread;
+
+/// A blocking server with a thread for each client (note S2)
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// What to answer
+    #[arg(long, value_enum, default_value_t = Reply::Upper)]
+    reply: Reply,
+}
+
+fn main() -> ExitCode {
+    let args: Args = common::parse();
+    common::narrate(args.server.quiet);
+    common::outcome(serve(&args))
+}
+
+/// The main thread waits in accept, and nowhere else.
+fn serve(args: &Args) -> io::Result<()> {
+    let mut listener = common::listen(&args.server)?;
+    listener.announce()?;
+    loop {
+        info!("waiting in accept");
+        match listener.accept() {
+            Ok(Some(client)) => start(client, args),
+            // A blocking accept does not come back without a client.
+            Ok(None) => {}
+            // The clients' threads go on meanwhile, and give descriptors back.
+            Err(error) => {
+                info!("no new clients for now: {}", reason(&error));
+                thread::sleep(listener.timeout().unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Gives this client a thread, which ends when the client leaves.
+fn start(client: Connection, args: &Args) {
+    let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
+    info!("new connection from {peer}, descriptor {fd}");
+    let reply = args.reply;
+    // A buffer each: two threads may be in recv at the same time.
+    let mut buffer = args.server.buffer();
+    // `thread::spawn` panics when the system has no thread to give. The closure that never ran is
+    // dropped then, and the connection in it closed.
+    let spawned = thread::Builder::new().spawn(move || converse(client, reply, &mut buffer));
+    if let Err(error) = spawned {
+        info!("turning away {peer}: {}", reason(&error));
+    }
+}

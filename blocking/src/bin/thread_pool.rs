@@ -1,0 +1,133 @@
+//! A fixed number of threads, which take the clients in turn: the bounded way.
+//!
+//! The improvement that note S2, section 2, proposes over a thread for each client: threads are
+//! made once, and there are never more of them than was said at the start.
+//!
+//! ```text
+//! cargo run --bin thread_pool -- --workers 2
+//! cargo run -p client            # in three other terminals
+//! ```
+//!
+//! Watch the third client. It waits until one of the first two leaves, however little those two
+//! have to say: a worker is held by a *client*, not by work.
+//!
+//! Limits: that is the one of `blocking`, moved from 1 to N. The client at the door has been
+//! accepted, those behind it stand in the kernel's accept queue. None is ever turned away.
+
+#[path = "../conversation.rs"]
+mod conversation;
+
+use clap::Parser;
+use common::{Connection, Reply, ServerArgs, explained, reason};
+use conversation::converse;
+use log::info;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// A blocking server with a fixed number of threads (note S2)
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// What to answer
+    #[arg(long, value_enum, default_value_t = Reply::Upper)]
+    reply: Reply,
+
+    /// How many clients are served at a time: 1 to 65535 [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+}
+
+fn main() -> ExitCode {
+    let args: Args = common::parse();
+    common::narrate(args.server.quiet);
+    common::outcome(serve(&args))
+}
+
+/// The main thread waits in accept, and where all workers are busy, for one of them.
+fn serve(args: &Args) -> io::Result<()> {
+    let mut listener = common::listen(&args.server)?;
+    let pool = Pool::start(args)?;
+    listener.announce()?;
+    loop {
+        info!("waiting in accept");
+        match listener.accept() {
+            Ok(Some(client)) => pool.serve(client),
+            // A blocking accept does not come back without a client.
+            Ok(None) => {}
+            // The workers go on meanwhile, and give descriptors back.
+            Err(error) => {
+                info!("no new clients for now: {}", reason(&error));
+                thread::sleep(listener.timeout().unwrap_or_default());
+            }
+        }
+    }
+}
+
+struct Pool {
+    workers: usize,
+    /// The clients that a worker has, or that wait for one.
+    clients: Arc<AtomicUsize>,
+    door: SyncSender<Connection>,
+}
+
+impl Pool {
+    fn start(args: &Args) -> io::Result<Self> {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let workers = args.workers.map_or_else(processors, usize::from);
+        let clients = Arc::new(AtomicUsize::new(0));
+        // A channel without room: sending waits until somebody receives. With room, clients would
+        // be accepted that nobody has time for, each with a descriptor.
+        let (door, inside) = sync_channel(0);
+        let inside = Arc::new(Mutex::new(inside));
+        for number in 1..=workers {
+            let (inside, clients) = (Arc::clone(&inside), Arc::clone(&clients));
+            let (reply, buffer) = (args.reply, args.server.buffer());
+            let spawned =
+                thread::Builder::new().spawn(move || work(&inside, &clients, reply, buffer));
+            if let Err(error) = spawned {
+                let reason = reason(&error);
+                let sentence = format!(
+                    "cannot start worker {number} of {workers}: {reason} (try fewer --workers)"
+                );
+                return Err(explained(&error, sentence));
+            }
+        }
+        info!("{workers} workers");
+        Ok(Self { workers, clients, door })
+    }
+
+    /// Hands the client to a worker, and waits for one if all of them have a client.
+    fn serve(&self, client: Connection) {
+        let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
+        info!("new connection from {peer}, descriptor {fd}");
+        if self.clients.fetch_add(1, Ordering::Relaxed) >= self.workers {
+            info!("all {} workers are busy: {peer} waits, and whoever comes after", self.workers);
+        }
+        self.door.send(client).expect("workers receive for as long as somebody can send");
+    }
+}
+
+/// A worker's life: a client, all of it, then the next.
+fn work(
+    inside: &Mutex<Receiver<Connection>>,
+    clients: &AtomicUsize,
+    reply: Reply,
+    mut buffer: Vec<u8>,
+) {
+    loop {
+        // One idle worker waits for a client, the others for the lock. It is free again at the end
+        // of this line. In `while let Ok(client) = inside.lock()…` it would be held through the
+        // whole conversation, and the pool would be one worker.
+        let next = inside.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(client) = next else { return };
+        converse(client, reply, &mut buffer);
+        clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,86 @@
+//! epoll(7) as the three programs of this crate use it. Where the system has no epoll the same
+//! names stand for a refusal in words.
+
+use slotmap::{DefaultKey, Key, KeyData};
+use std::fmt;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use linux::*;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux {
+    pub use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+
+    use common::{explained, reason};
+    use nix::sys::epoll::EpollCreateFlags;
+    use std::io;
+
+    /// epoll_create1(2): an object of the kernel that will hold what is watched, and a descriptor
+    /// for it. S1 says that the program blocks here; it does not, it blocks in epoll_wait.
+    pub fn create() -> io::Result<Epoll> {
+        Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| {
+            let error = errno.into();
+            explained(&error, format!("cannot create an epoll instance: {}", reason(&error)))
+        })
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "elsewhere.rs"]
+mod elsewhere;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub use elsewhere::*;
+
+/// With each descriptor the kernel keeps 64 bits of ours, and gives them back with its events. Ours
+/// are the client's key: a place in the table, and how often that place has been used. Nobody else
+/// will ever have it, while a descriptor's number goes to the next client at once. The listener
+/// gets the null key, which no client has.
+pub fn token(client: DefaultKey) -> u64 {
+    client.data().as_ffi()
+}
+
+/// The key in an event.
+pub fn key(event: &EpollEvent) -> DefaultKey {
+    KeyData::from_ffi(event.data()).into()
+}
+
+/// A time-out as epoll_wait takes it: in milliseconds, rounded up. Rounded down, the last fraction
+/// would become a time-out of zero, and the loop would spin until it has passed. `None` waits for
+/// as long as it takes.
+pub fn timeout(wait: Option<Duration>) -> EpollTimeout {
+    wait.map_or(EpollTimeout::NONE, |wait| {
+        // At most a minute. To wake once in a while for nothing harms nobody.
+        let millis = wait.as_nanos().div_ceil(1_000_000);
+        EpollTimeout::from(u16::try_from(millis).unwrap_or(u16::MAX))
+    })
+}
+
+/// Flags as the narration shows them: `EPOLLIN|EPOLLHUP`.
+pub struct Flags(pub EpollFlags);
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (name, _)) in self.0.iter_names().enumerate() {
+            write!(f, "{}{name}", if number > 0 { "|" } else { "" })?;
+        }
+        if self.0.is_empty() { f.write_str("nothing") } else { Ok(()) }
+    }
+}
+
+/// A batch as S1 prints it, each descriptor with its flags: `[(3, EPOLLIN), (5, EPOLLOUT)]`. An
+/// event has no number in it, only our token: the second field looks the number up.
+pub struct Batch<'a, N>(pub &'a [EpollEvent], pub N);
+
+impl<N: Fn(DefaultKey) -> RawFd> fmt::Display for Batch<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(events, number) = self;
+        f.write_str("[")?;
+        for (place, event) in events.iter().enumerate() {
+            let between = if place > 0 { ", " } else { "" };
+            write!(f, "{between}({}, {})", number(key(event)), Flags(event.events()))?;
+        }
+        f.write_str("]")
+    }
+}
