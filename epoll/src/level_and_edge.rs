@@ -91,7 +91,7 @@ impl Watched {
     fn report(&self, epoll: &Epoll) -> io::Result<String> {
         let mut batch = [EpollEvent::empty(); 2];
         let count = epoll.wait(&mut batch, system::timeout(Some(Duration::ZERO)))?;
-        Ok(Batch(&batch[..count], |_| self.socket.as_fd().as_raw_fd()).to_string())
+        Ok(Batch(&batch[..count], |_| Some(self.socket.as_fd().as_raw_fd())).to_string())
     }
 }
 

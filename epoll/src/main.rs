@@ -100,11 +100,11 @@ struct Client {
 
 impl Server {
     fn new(args: &Args) -> io::Result<Self> {
-        let epoll = system::create()?;
         let listener = common::listen(&args.server)?;
         // Between "readable" and accept the client may have gone. A blocking accept would then
         // sleep, and everybody else with it (accept(2)).
         listener.set_nonblocking(true)?;
+        let epoll = system::create()?;
         let listener_interest = EpollFlags::EPOLLIN;
         epoll.add(&listener, EpollEvent::new(listener_interest, token(DefaultKey::null())))?;
         Ok(Self {
@@ -262,9 +262,11 @@ impl Server {
         }
     }
 
-    /// The descriptor of a client, or of the listener, for the narration.
-    fn number(&self, client: DefaultKey) -> RawFd {
-        let client = self.clients.get(client).map(|client| client.connection.as_fd());
-        client.unwrap_or(self.listener.as_fd()).as_raw_fd()
+    /// A descriptor for the narration: the listener's, or a client's while that is there.
+    fn number(&self, client: DefaultKey) -> Option<RawFd> {
+        if client.is_null() {
+            return Some(self.listener.as_fd().as_raw_fd());
+        }
+        Some(self.clients.get(client)?.connection.as_fd().as_raw_fd())
     }
 }

@@ -70,16 +70,18 @@ impl fmt::Display for Flags {
 }
 
 /// A batch as S1 prints it, each descriptor with its flags: `[(3, EPOLLIN), (5, EPOLLOUT)]`. An
-/// event has no number in it, only our token: the second field looks the number up.
+/// event has no number in it, only our token: the second field looks the number up, if the client
+/// is still there.
 pub struct Batch<'a, N>(pub &'a [EpollEvent], pub N);
 
-impl<N: Fn(DefaultKey) -> RawFd> fmt::Display for Batch<'_, N> {
+impl<N: Fn(DefaultKey) -> Option<RawFd>> fmt::Display for Batch<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(events, number) = self;
         f.write_str("[")?;
         for (place, event) in events.iter().enumerate() {
             let between = if place > 0 { ", " } else { "" };
-            write!(f, "{between}({}, {})", number(key(event)), Flags(event.events()))?;
+            let number = number(key(event)).map_or("gone".into(), |number| number.to_string());
+            write!(f, "{between}({number}, {})", Flags(event.events()))?;
         }
         f.write_str("]")
     }

@@ -89,7 +89,7 @@ fn serve(args: &Args) -> io::Result<()> {
                 return Ok(());
             }
             Ok(ForkResult::Parent { child }) => info!("process {child} serves {peer}"),
-            Err(errno) => info!("turning away {peer}: {}", errno.desc()),
+            Err(errno) => info!("turning away {peer}: {}", reason(&errno.into())),
         }
         // A connection is closed when its last copy is. Without this the client would never see
         // the end, and the next child would inherit this one's client.

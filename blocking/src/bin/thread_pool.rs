@@ -99,7 +99,7 @@ impl Pool {
                 return Err(explained(&error, sentence));
             }
         }
-        info!("{workers} workers");
+        info!("{workers} workers wait for clients");
         Ok(Self { workers, clients, door })
     }
 

@@ -3,8 +3,9 @@
 //! The server of note S1. Each client is registered once, for everything, and that is the last
 //! that epoll hears of it. In return the program must remember what it was told: a client with
 //! data left unread is not reported again until more arrives, which may be never. So every call is
-//! repeated until there is nothing left for it; and because a client that never stops sending would then never
-//! be left, each gets a budget, and those that still had something are kept in a list of our own.
+//! repeated until there is nothing left for it; and because a client that never stops sending would
+//! then never be left, each gets a budget, and those that still had something are kept in a list of
+//! our own.
 //!
 //! ```text
 //! cargo run --bin epoll_edge -- --chunk 10      # S1 receives 10 bytes at a time
@@ -18,8 +19,8 @@
 //! What S1's program lacks, and a client can tell: it loops for ever when data and the end of input
 //! come together, it dies when a client does not read, and whoever sends all the time has it alone.
 //!
-//! Limits: as `epoll`. For one message and one answer it saves nothing over `epoll_direct`, which is
-//! simpler; it saves waits where much data comes behind one event.
+//! Limits: as `epoll`. For one message and one answer it saves nothing over `epoll_direct`, which
+//! is simpler; it saves waits where much data comes behind one event.
 
 #[path = "../level_and_edge.rs"]
 mod level_and_edge;
@@ -72,8 +73,8 @@ const READABLE: EpollFlags =
 const WRITABLE: EpollFlags =
     EpollFlags::EPOLLOUT.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
 
-/// There is more to learn than the bytes of one recv: the end of input stands behind them (RDHUP), an
-/// error does, or an urgent byte stands among them, and recv stops in front of that.
+/// There is more to learn than the bytes of one recv: the end of input stands behind them (RDHUP),
+/// an error does, or an urgent byte stands among them, and recv stops in front of that.
 const MORE_BEHIND: EpollFlags = EpollFlags::EPOLLRDHUP
     .union(EpollFlags::EPOLLPRI)
     .union(EpollFlags::EPOLLHUP)
@@ -138,10 +139,10 @@ impl Client {
 
 impl Server {
     fn new(args: &Args) -> io::Result<Self> {
-        let epoll = system::create()?;
         let listener = common::listen(&args.server)?;
         // Draining ends with EAGAIN, and only a non-blocking socket ever says that.
         listener.set_nonblocking(true)?;
+        let epoll = system::create()?;
         epoll.add(&listener, EpollEvent::new(EDGES, token(DefaultKey::null())))?;
         Ok(Self {
             listener,
@@ -248,7 +249,7 @@ impl Server {
     }
 
     /// recv until nothing is left. EAGAIN says so. A recv that brought less than it could says so
-    /// too, and saves the call (epoll(7), question 9), but not if the kernel told us that there is
+    /// too, and saves the call (epoll(7), the last of its questions), but not if the kernel told us that there is
     /// more than bytes: the end of input that came with the data makes no second edge, and a
     /// server that stops before it keeps the connection for ever.
     fn receive(&mut self, client: DefaultKey) {
@@ -303,9 +304,11 @@ impl Server {
         }
     }
 
-    /// The descriptor of a client, or of the listener, for the narration.
-    fn number(&self, client: DefaultKey) -> RawFd {
-        let client = self.clients.get(client).map(|client| client.connection.as_fd());
-        client.unwrap_or(self.listener.as_fd()).as_raw_fd()
+    /// A descriptor for the narration: the listener's, or a client's while that is there.
+    fn number(&self, client: DefaultKey) -> Option<RawFd> {
+        if client.is_null() {
+            return Some(self.listener.as_fd().as_raw_fd());
+        }
+        Some(self.clients.get(client)?.connection.as_fd().as_raw_fd())
     }
 }

@@ -31,6 +31,19 @@ pub(crate) fn cpu_time(pid: i32) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 10))
 }
 
+/// How long its threads have stood in line for a CPU, able to run, so far.
+pub(crate) fn cpu_wait(pid: i32) -> Option<Duration> {
+    sum(pid, |pid| {
+        let waits = tasks(pid).into_iter().filter_map(|task| {
+            // Time on a CPU, time in line, in nanoseconds (Documentation/scheduler/sched-stats).
+            let stat = read(&format!("/proc/{pid}/task/{task}/schedstat"))?;
+            stat.split_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+        Some(waits.sum())
+    })
+    .map(Duration::from_nanos)
+}
+
 /// Memory resident in RAM, in bytes. What the kernel holds in socket buffers is not in it.
 pub(crate) fn memory(pid: i32) -> Option<u64> {
     sum(pid, |pid| vm_rss(&read(&format!("/proc/{pid}/status"))?))

@@ -3,12 +3,16 @@
 //! `docs/figures/` holds what is drawn here, so that the pages show it on a Git host as well;
 //! `--bless` writes it.
 
+mod asking;
 mod canvas;
 mod chat_room;
+mod epoll_lists;
 mod labels;
+mod poll_list;
 mod select_bitmap;
 mod select_loop;
 mod two_phases;
+mod who_waits;
 
 use super::chapters::Course;
 use super::images::FIGURES;
@@ -21,10 +25,14 @@ use std::path::Path;
 type Draw = fn(Language) -> Canvas;
 
 /// Every figure by its name; a new one is added here.
-const ALL: [(&str, Draw); 4] = [
+const ALL: [(&str, Draw); 8] = [
     ("two-phases", two_phases::draw),
+    ("who-waits", who_waits::draw),
+    ("asking", asking::draw),
     ("select-loop", select_loop::draw),
     ("select-bitmap", select_bitmap::draw),
+    ("poll-list", poll_list::draw),
+    ("epoll-lists", epoll_lists::draw),
     ("chat-room", chat_room::draw),
 ];
 

@@ -42,6 +42,17 @@ pub const KEY_ASKS: Label = both("a question, answered at once", "问一次，�
 pub const KEY_COPY: Label =
     both("the copy (tall: the process is held up by it)", "拷贝（高的：进程要等它做完）");
 
+// asking
+pub const ASKING_TITLE: Label = both(
+    "The same message, asked for without a pause and with one: what burns the CPU, and what waits",
+    "同一条消息，不停地问，与隔一段时间问一次：谁在烧 CPU，谁在等",
+);
+pub const WITHOUT_PAUSE: Label = both("asking without a pause", "不停地问");
+pub const WITH_PAUSE: Label = both("asking with a pause", "隔一段时间问一次");
+pub const PAUSE: Label = both("pause: asleep", "停顿：睡眠");
+pub const WAITS_FOR_LOOK: Label = both("message waits", "消息在等");
+pub const CPU: Label = both("CPU in use", "占用 CPU");
+
 // select-loop
 pub const LOOP_TITLE: Label = both(
     "One turn of the select server's loop, from the three lists to the message queues",
@@ -96,6 +107,26 @@ pub const BUILD_ANEW: Label = both(
     "集合里已经没有 A、C 和监听套接字：每次调用前都要重新准备。",
 );
 
+// poll-list (with the clients of select-bitmap and the listener of chat-room)
+pub const ENTRIES_TITLE: Label = both(
+    "The list that poll takes: one entry for each descriptor, with the question and the answer in two fields",
+    "poll 的列表：每个描述符一个表项，问题和回答各占一个字段",
+);
+pub const QUESTION: Label = both("the question: the server writes", "问题：服务端写");
+pub const ANSWER: Label = both("the answer: the kernel writes", "回答：内核写");
+pub const NOBODY_NEW: Label = both("nobody new", "没有新客户端");
+pub const HAS_SENT: Label = both("has sent something", "发来了数据");
+pub const HAS_QUEUE: Label = both("answers queued, room to send", "有数据待发，有空间");
+pub const HAS_RESET: Label = both("has reset; no number is too high", "已重置；编号再大也行");
+pub const RETURNS_3: Label = both(
+    "poll returns 3: so many have an answer. Which ones, the list says.",
+    "poll 返回 3：有三个表项得到了回答；是哪三个，看列表。",
+);
+pub const STAYS: Label = both(
+    "POLLERR and POLLHUP were not asked for: they always come.",
+    "POLLERR 和 POLLHUP 没有问也会报告。",
+);
+
 // chat-room
 pub const CHAT_TITLE: Label = both(
     "The chat room: the keyboard is one more descriptor in the same select",
@@ -119,3 +150,39 @@ pub const NOBODY_WAITS: Label = both(
     "While the operator thinks, everybody else is served.",
     "操作员思考的时候，其他人照常得到服务。",
 );
+
+// epoll-lists
+pub const EPOLL_TITLE: Label = both(
+    "What epoll keeps in the kernel: whom to watch, and who is ready, in the order of arrival",
+    "epoll 在内核里保存什么：关注谁，谁已就绪（按到达的先后）",
+);
+pub const INTEREST_LIST: Label = both("interest list", "关注列表");
+pub const KEPT: Label = both("kept from call to call", "一直留在内核里");
+pub const READY_LIST: Label = both("ready list", "就绪列表");
+pub const BY_ARRIVAL: Label = both("in the order of arrival", "按到达的先后");
+pub const MAKES_LISTS: Label = both("makes the two lists, empty", "建立两个空列表");
+pub const TELLS_ONCE: Label = both("once, and when it changes", "只说一次，有变化再说");
+pub const SLEEPS_UNTIL_LISTED: Label =
+    both("sleeps until somebody is ready", "一直睡眠，直到有就绪的");
+pub const CLIENT_D: Label = both("client D", "客户端 D");
+pub const CALLBACK: Label = both("data arrives, a callback", "数据到达，由回调函数");
+pub const CALLBACK_2: Label = both("writes the client down", "把客户端记在末尾");
+pub const BATCH: Label = both("the batch", "这一批事件");
+pub const COPIED_OUT: Label = both("only those that are ready are copied out", "只拷出就绪的");
+pub const NOBODY_ASKED: Label = both("the others are not even looked at", "其余的看都不看");
+
+// who-waits
+pub const WHO_WAITS_TITLE: Label = both(
+    "Four blocking servers and their clients: who sleeps for whom, and who waits",
+    "四个阻塞的服务端和它们的客户端：谁为谁睡眠，谁在等",
+);
+pub const ASLEEP_IN: Label = both("asleep in", "睡在哪个调用里");
+pub const NOT_ACCEPTED: Label = both("in the accept queue", "在全连接队列里");
+pub const RECV_A: Label = both("recv, for A", "recv：等 A");
+pub const RECV_B: Label = both("recv, for B", "recv：等 B");
+pub const RECV_C: Label = both("recv, for C", "recv：等 C");
+pub const HAND_OVER: Label = both("hand over C", "移交 C");
+pub const KEY_THREAD: Label =
+    both("a thread, asleep in a blocking call", "线程，睡在一个阻塞调用里");
+pub const KEY_PROCESS: Label = both("a process around it", "它所在的进程");
+pub const KEY_WAITS: Label = both("a client whom nobody is listening to", "没有人在听的客户端");
