@@ -61,6 +61,14 @@ hello
 
 const CHAPTER: [&str; 2] = ["docs/en/01-waiting.md", "docs/zh/01-waiting.md"];
 
+/// The figures that blessing draws into every project: some page has to show each.
+fn figures_drawn() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures");
+    let files = fs::read_dir(folder).expect("the course has figures");
+    let names = files.map(|file| file.expect("a file").file_name().into_string().expect("ASCII"));
+    names.filter_map(|name| name.strip_suffix(".en.svg").map(str::to_owned)).collect()
+}
+
 /// A project of its own, in a folder that goes away with it.
 struct Project(TempDir);
 
@@ -72,8 +80,8 @@ impl Project {
         project.write("demo/Cargo.toml", "[package]\nname = \"demo\"\n");
         project.write("demo/src/main.rs", CODE);
         let figures = |infix: &str, folder: &str| {
-            let names = ["two-phases", "select-loop", "select-bitmap", "chat-room"];
-            names.map(|name| format!("![{name}]({folder}{name}.{infix}.svg)\n")).concat()
+            let line = |name| format!("![{name}]({folder}{name}.{infix}.svg)\n");
+            figures_drawn().iter().map(line).collect::<String>()
         };
         let (en, zh) = (figures("en", "../figures/"), figures("zh", "../figures/"));
         for (path, text) in [
