@@ -5,13 +5,13 @@ use common::{Connection, Reply, preview, reason};
 use log::info;
 use std::io;
 
-/// Talks with this client until it has no more to say, and closes its connection. The caller does
-/// nothing else meanwhile.
-pub fn converse(mut client: Connection, reply: Reply, buffer: &mut [u8]) {
+/// Talks with this client until it has no more to say. The caller does nothing else meanwhile, and
+/// closes the connection then, by dropping it.
+pub fn converse(client: &mut Connection, reply: Reply, buffer: &mut [u8]) {
     let peer = client.peer();
     // An error ends this conversation and no other. Its address was kept from accept: a socket
     // that was reset no longer knows it.
-    if let Err(error) = answer_all(&mut client, reply, buffer) {
+    if let Err(error) = answer_all(client, reply, buffer) {
         info!("lost {peer}: {}", reason(&error));
     }
     info!("closing {peer}");

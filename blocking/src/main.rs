@@ -53,13 +53,13 @@ fn serve(args: &Args) -> io::Result<()> {
     loop {
         info!("waiting in accept");
         match listener.accept() {
-            Ok(Some(client)) => {
+            Ok(Some(mut client)) => {
                 let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
                 info!(
                     "new connection from {peer}, descriptor {fd}: \
                      whoever connects now waits until {peer} leaves"
                 );
-                converse(client, args.reply, &mut buffer);
+                converse(&mut client, args.reply, &mut buffer);
             }
             // A blocking accept does not come back without a client.
             Ok(None) => {}

@@ -170,3 +170,19 @@ fn a_pool_that_cannot_be_started_says_so_in_one_line() {
     assert!(said.contains("cannot start worker 1 of 3: "), "{said}");
     assert!(output.stdout.is_empty());
 }
+
+/// Who sees the end of its connection may connect again at once: the worker is free by then.
+#[test]
+fn a_pool_does_not_call_a_worker_busy_that_has_said_goodbye() {
+    let mut server = Rig::start(POOL, &["--workers", "1"]);
+    let mut peer = String::new();
+    for _ in 0..50 {
+        let mut client = server.client();
+        peer = address(&client);
+        assert_eq!(ask(&mut client, "hi"), "HI");
+        client.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!(client.read(&mut [0]).expect("a clean end"), 0);
+    }
+    let lines = server.hear_all(&format!("closing {peer}"));
+    assert!(!lines.iter().any(|line| line.contains("are busy")), "{lines:#?}");
+}

@@ -85,8 +85,9 @@ pub fn host_port(text: &str) -> Result<String, String> {
         return Err("write an IPv6 address in brackets: [::1]:8001".into());
     }
     match port.parse::<u16>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("'{port}' is not a port: 0 to 65535")),
+        // parse takes a plus sign, too.
+        Ok(_) if port.starts_with(|first: char| first.is_ascii_digit()) => Ok(text.to_owned()),
+        _ => Err(format!("'{port}' is not a port: 0 to 65535")),
     }
 }
 
@@ -129,6 +130,7 @@ mod tests {
             (&["--addr", "::1:8001"], "in brackets"),
             (&["--addr", "localhost:http"], "'http' is not a port"),
             (&["--addr", "localhost:65536"], "'65536' is not a port"),
+            (&["--addr", "localhost:+80"], "'+80' is not a port"),
             (&["--chunk", "0"], "0 is not in 1..=1048576"),
             (&["--chunk", "1048577"], "is not in 1..=1048576"),
             (&["--chunk", "many"], "invalid digit"),

@@ -55,6 +55,7 @@ impl Listener {
             io::ErrorKind::AddrNotAvailable => {
                 "that address is not this machine's: try 127.0.0.1 or 0.0.0.0"
             }
+            _ if out_of_descriptors(&error) => "raise ulimit -n",
             _ => "try --addr 127.0.0.1:0",
         };
         let reason = reason(&error);
@@ -172,6 +173,12 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// The process (EMFILE) or the whole system (ENFILE) has as many open files as it may.
+fn out_of_descriptors(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.

@@ -22,7 +22,11 @@ mod linux {
     pub fn create() -> io::Result<Epoll> {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| {
             let error = errno.into();
-            explained(&error, format!("cannot create an epoll instance: {}", reason(&error)))
+            let reason = reason(&error);
+            explained(
+                &error,
+                format!("cannot create an epoll instance: {reason} (raise ulimit -n?)"),
+            )
         })
     }
 }

@@ -1,7 +1,10 @@
 //! The list that poll(2) takes: its memory, its time-out, and how the narration shows it.
 
+use common::explained;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
@@ -28,6 +31,16 @@ pub fn reported(entry: &PollFd) -> PollFlags {
 /// passed. The longest is 24 days; to wake after that for nothing harms nobody.
 pub fn timeout(wait: Duration) -> PollTimeout {
     PollTimeout::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
+}
+
+/// Why poll refused a list of so many entries.
+pub fn refused(errno: Errno, count: usize) -> io::Error {
+    let error = errno.into();
+    let advice = match errno {
+        Errno::EINVAL => " (was ulimit -n lowered below that? raise it)",
+        _ => "",
+    };
+    explained(&error, format!("cannot poll {count} descriptors: {}{advice}", errno.desc()))
 }
 
 /// Entries as the notes print them, descriptor and flags: `[(3, POLLIN), (5, POLLIN|POLLHUP)]`.

@@ -13,7 +13,8 @@
 //! Watch the flags in the narration: a client is asked for POLLOUT only while something is queued
 //! for it. POLLHUP and POLLERR come unasked: reset a client and look.
 //!
-//! Limits: as many clients as there are descriptors (`ulimit -n`). But each call still hands the
+//! Limits: as many clients as there are descriptors (`ulimit -n`), and if that is lowered under a
+//! running server (`prlimit`), poll takes its list no more, and the server ends. And each call still hands the
 //! whole list over, and the kernel asks every client in it, ready or not: that is what `epoll`
 //! mends.
 
@@ -21,7 +22,7 @@ mod entries;
 
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
-use entries::{Shown, emptied, reported, timeout};
+use entries::{Shown, emptied, refused, reported, timeout};
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -113,7 +114,7 @@ impl Server {
             // A signal came first (EINTR). Nothing is ready; the next turn waits for what is left
             // of the time.
             Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
+            Err(errno) => return Err(refused(errno, list.len())),
         };
         info!("ready: {}", Shown(&list, reported));
 

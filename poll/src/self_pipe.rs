@@ -10,6 +10,7 @@
 //! Linux has a descriptor made for this, signalfd(2), and the BSDs and macOS have `EVFILT_SIGNAL`
 //! in their kqueue. A pair of connected sockets (or a pipe, hence the name) works on all of them.
 
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_usize;
 use signal_hook::low_level::{pipe, signal_name};
@@ -41,6 +42,8 @@ impl Signals {
             register_usize(signal, Arc::clone(&number), value)?;
             pipe::register(signal, wake.try_clone()?)?;
         }
+        // Which signals are blocked is inherited, and who started us may have blocked these.
+        SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]).thread_unblock()?;
         Ok(Self { woken, number })
     }
 

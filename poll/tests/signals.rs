@@ -123,6 +123,42 @@ fn an_idle_client_is_waited_for_a_second_at_most() {
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
+/// One that goes on talking after it was told is still listening, perhaps to what it was sent: a
+/// close would meet its words with a reset, and destroy that.
+#[test]
+fn a_client_that_talks_on_is_not_closed_under_its_words() {
+    let mut server = start(FAR);
+    let mut client = server.client();
+    server.hear("new connection from");
+    server.signal(SIGTERM);
+    let begin = Instant::now();
+    server.hear("nothing more for");
+    while begin.elapsed() < Duration::from_millis(1500) {
+        client.write_all(b"and another thing").expect("it is still there");
+        server.hear("too late: 17 bytes");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(client.read(&mut [0]).expect("a clean end, no reset"), 0);
+    drop(client);
+    server.hear("no more data from");
+    assert_eq!(server.exit_status(), Some(0));
+}
+
+/// One that stays is closed after its second, whoever else is still to be sent to.
+#[test]
+fn a_silent_client_does_not_wait_for_a_slow_one() {
+    let mut server = start(FAR);
+    let mut silent = server.client();
+    let slow = greedy(&server);
+    server.signal(SIGTERM);
+    let peer = silent.local_addr().expect("connected");
+    server.hear(&format!("{peer} stays, and is silent"));
+    server.hear(&format!("closing {peer}"));
+    assert_eq!(silent.read(&mut [0]).expect("a clean end, no reset"), 0);
+    drop(slow);
+    assert_eq!(server.exit_status(), Some(0));
+}
+
 /// Both directions are ended, the server's own first: that is what POLLHUP means. A client that
 /// leaves by itself is POLLIN alone (tests/flags.rs).
 #[test]

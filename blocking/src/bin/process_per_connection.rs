@@ -22,13 +22,15 @@
 mod conversation;
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, reason};
+use common::{Connection, Listener, Reply, ServerArgs, explained, reason};
 use conversation::converse;
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
+use signal_hook::SigId;
 use signal_hook::consts::SIGCHLD;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
@@ -59,10 +61,11 @@ fn serve(args: &Args) -> io::Result<()> {
     // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
     // and the children that end would stay zombies.
     listener.set_nonblocking(true)?;
-    // A signal handler can do next to nothing; this one writes a byte for us to find.
-    let (mut ended, handlers_end) = UnixStream::pair()?;
-    ended.set_nonblocking(true)?;
-    let handler = pipe::register(SIGCHLD, handlers_end)?;
+    let (mut ended, handler) = watch_children().map_err(|error| {
+        let reason = reason(&error);
+        let sentence = format!("cannot watch for children's ends: {reason} (raise ulimit -n?)");
+        explained(&error, sentence)
+    })?;
     listener.announce()?;
     loop {
         let (new_client, child_ended) = wait(&listener, &ended)?;
@@ -95,6 +98,17 @@ fn serve(args: &Args) -> io::Result<()> {
         // the end, and the next child would inherit this one's client.
         drop(client);
     }
+}
+
+/// The descriptor that is readable when a child has ended, and the handler that makes it so.
+fn watch_children() -> io::Result<(UnixStream, SigId)> {
+    // A signal handler can do next to nothing; this one writes a byte for us to find.
+    let (ended, handlers_end) = UnixStream::pair()?;
+    ended.set_nonblocking(true)?;
+    let handler = pipe::register(SIGCHLD, handlers_end)?;
+    // Which signals are blocked is inherited, and who started us may have blocked this one.
+    SigSet::from(Signal::SIGCHLD).thread_unblock()?;
+    Ok((ended, handler))
 }
 
 /// Sleeps until somebody wants in or a child has ended: which of the two it is.
@@ -157,10 +171,10 @@ fn accept(listener: &mut Listener) -> Option<Connection> {
 }
 
 /// The child's part: from here on it is as simple as `blocking`.
-fn talk(client: Connection, args: &Args) {
+fn talk(mut client: Connection, args: &Args) {
     // On the BSDs and macOS a connection inherits non-blocking from its listener.
     match client.set_nonblocking(false) {
-        Ok(()) => converse(client, args.reply, &mut args.server.buffer()),
+        Ok(()) => converse(&mut client, args.reply, &mut args.server.buffer()),
         Err(error) => info!("turning away {}: {}", client.peer(), reason(&error)),
     }
 }

@@ -12,8 +12,8 @@
 //! system calls, recv and send: fewer than in any program that must first ask who is ready.
 //!
 //! Limits: a client costs a thread, with a stack and a place in the scheduler, also while it says
-//! nothing. Where threads end (`ulimit -u`, `ulimit -v`, the system's memory) a client is turned
-//! away, in words.
+//! nothing. Where threads end (`ulimit -u`) a client is turned away, in words. Where memory itself
+//! ends (`ulimit -v`), so may the program: a thread takes some before it can say that there is none.
 
 #[path = "../conversation.rs"]
 mod conversation;
@@ -64,7 +64,7 @@ fn serve(args: &Args) -> io::Result<()> {
 }
 
 /// Gives this client a thread, which ends when the client leaves.
-fn start(client: Connection, args: &Args) {
+fn start(mut client: Connection, args: &Args) {
     let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
     info!("new connection from {peer}, descriptor {fd}");
     let reply = args.reply;
@@ -72,7 +72,7 @@ fn start(client: Connection, args: &Args) {
     let mut buffer = args.server.buffer();
     // `thread::spawn` panics when the system has no thread to give. The closure that never ran is
     // dropped then, and the connection in it closed.
-    let spawned = thread::Builder::new().spawn(move || converse(client, reply, &mut buffer));
+    let spawned = thread::Builder::new().spawn(move || converse(&mut client, reply, &mut buffer));
     if let Err(error) = spawned {
         info!("turning away {peer}: {}", reason(&error));
     }

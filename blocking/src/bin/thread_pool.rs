@@ -39,8 +39,8 @@ struct Args {
     #[arg(long, value_enum, default_value_t = Reply::Upper)]
     reply: Reply,
 
-    /// How many clients are served at a time: 1 to 65535 [default: the number of processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// How many clients are served at a time: 1 to 4096 [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     workers: Option<u16>,
 }
 
@@ -126,8 +126,10 @@ fn work(
         // of this line. In `while let Ok(client) = inside.lock()…` it would be held through the
         // whole conversation, and the pool would be one worker.
         let next = inside.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(client) = next else { return };
-        converse(client, reply, &mut buffer);
+        let Ok(mut client) = next else { return };
+        converse(&mut client, reply, &mut buffer);
+        // Before the connection is closed: whoever sees its end may connect again at once, and is
+        // not to be told that all are busy.
         clients.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,13 +5,13 @@
 //!
 //! 1. stops accepting: the port refuses new clients at once;
 //! 2. stops receiving, and sends what is queued;
-//! 3. tells each client that has everything (`shutdown`), and reads on, for nothing, until that
+//! 3. tells each client when there is no more (`shutdown`), and reads on, for nothing, until that
 //!    client ends its input too; then it closes.
 //!
 //! When everybody is gone it leaves, with status 0. It leaves with status 0 after `--deadline`
-//! seconds too, and says what was cut off; clients that have everything and stay are waited for
-//! one second at most. At a second signal it leaves at once, with status 128 and the signal's
-//! number, as a shell reports a program that a signal has killed: 130 SIGINT, 143 SIGTERM.
+//! seconds too, and says what was cut off; a client that has been told, and of which nothing is
+//! heard for a second, is closed. At a second signal it leaves at once, with status 128 and the
+//! signal's number, as a shell reports a program that a signal has killed: 130 SIGINT, 143 SIGTERM.
 //!
 //! ```text
 //! cargo run --bin signals
@@ -22,9 +22,10 @@
 //! when a client leaves after we have told it: both directions are ended, which is what POLLHUP
 //! means.
 //!
-//! Limits: what clients have sent and we have not yet received is not answered. And who sends two
-//! signals is taken at their word, though timeout(1) only means to be sure: `--foreground` makes
-//! it send one.
+//! Limits: what clients have sent and we have not yet received is not answered. "Sent" means that
+//! the kernel has it: a client that talks on while it reads late may lose, at the deadline, what is
+//! still in the kernel's buffer. And who sends two signals is taken at their word, though timeout(1) only
+//! means to be sure: `--foreground` makes it send one.
 
 #[path = "../entries.rs"]
 mod entries;
@@ -33,7 +34,7 @@ mod self_pipe;
 
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, explained, preview, reason, would_block};
-use entries::{Shown, emptied, reported, timeout};
+use entries::{Shown, emptied, refused, reported, timeout};
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -43,7 +44,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How long to wait for clients that have everything: for their end of input, a round trip away.
+/// How long a client that has been told may be silent: its end of input is a round trip away.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// An echo server on poll(2) that ends in order: at SIGINT or SIGTERM it sends what is queued and
@@ -57,7 +58,7 @@ struct Args {
     #[arg(long, value_enum, default_value_t = Reply::Echo)]
     reply: Reply,
 
-    /// How long leaving may take
+    /// How long leaving may take: 0 to 86400
     #[arg(long, value_name = "SECONDS", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(0..=86_400))]
     deadline: u32,
@@ -107,9 +108,15 @@ struct Server {
     /// None: we are leaving. A client with an empty queue has then been told so.
     listener: Option<Listener>,
     /// In the order in which they connected.
-    clients: Vec<Connection>,
+    clients: Vec<Client>,
     reply: Reply,
     buffer: Vec<u8>,
+}
+
+struct Client {
+    connection: Connection,
+    /// When it was told that there is no more, or was last heard after that.
+    told: Option<Instant>,
 }
 
 /// What is filled anew by each wait. Only the memory is kept.
@@ -131,29 +138,27 @@ impl Server {
         // Closed: who connects now is refused, and who waits in the accept queue is reset.
         self.listener = None;
         for client in 0..clients {
-            if !self.clients[client].wants_write() {
+            if !self.clients[client].connection.wants_write() {
                 self.end_sending(client);
             }
         }
 
         let deadline = Instant::now() + limit;
-        let mut all_sent = None;
         loop {
+            self.close_silent();
             self.close_finished();
             if self.clients.is_empty() {
                 info!("everybody has left");
                 return Ok(ExitCode::SUCCESS);
             }
-            let mut until = deadline;
-            if self.unsent() == 0 {
-                until = until.min(*all_sent.get_or_insert_with(Instant::now) + LINGER);
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= deadline {
                 self.cut_off("time is up");
                 return Ok(ExitCode::SUCCESS);
             }
-            self.wait(turn, Some(left))?;
+            let silences = self.clients.iter().filter_map(|client| Some(client.told? + LINGER));
+            let until = silences.fold(deadline, Instant::min);
+            self.wait(turn, Some(until.saturating_duration_since(now)))?;
             if turn.signal && self.signals.take() {
                 self.cut_off(self.signals.name());
                 return Ok(ExitCode::from(128 + self.signals.number()));
@@ -164,11 +169,23 @@ impl Server {
         }
     }
 
-    /// Tells a client that has everything. To close instead could take its last answers from it: a
+    /// Gives up those that have been told, stay, and say nothing.
+    fn close_silent(&mut self) {
+        for Client { connection, told } in &mut self.clients {
+            if told.is_some_and(|told| told.elapsed() >= LINGER) {
+                info!("{} stays, and is silent", connection.peer());
+                connection.abandon();
+                *told = None;
+            }
+        }
+    }
+
+    /// Tells a client that there is no more. To close instead could take its last answers from it: a
     /// close with input unread sends a reset, and a reset makes the client's kernel throw away what
     /// the client has not read yet.
     fn end_sending(&mut self, client: usize) {
-        let connection = &self.clients[client];
+        let Client { connection, told } = &mut self.clients[client];
+        *told = Some(Instant::now());
         info!("nothing more for {}: waiting for its end of input", connection.peer());
         if let Err(error) = connection.shut_down_sending() {
             self.lose(client, &error);
@@ -177,15 +194,16 @@ impl Server {
 
     /// Says who is still there. Their sockets are closed when the program ends.
     fn cut_off(&self, why: &str) {
-        for client in &self.clients {
-            info!("cutting off {}: {} bytes unsent", client.peer(), client.queue().len());
+        for Client { connection, .. } in &self.clients {
+            let unsent = connection.queue().len();
+            info!("cutting off {}: {unsent} bytes unsent", connection.peer());
         }
         info!("{why}: clients cut off: {}, bytes unsent: {}", self.clients.len(), self.unsent());
     }
 
     /// How many bytes are queued, for all clients together.
     fn unsent(&self) -> usize {
-        self.clients.iter().map(|client| client.queue().len()).sum()
+        self.clients.iter().map(|client| client.connection.queue().len()).sum()
     }
 
     /// What to watch a client for, see `poll`. Once we are leaving, its input matters only when it
@@ -209,8 +227,8 @@ impl Server {
             list.push(PollFd::new(listener.as_fd(), events));
         }
         let others = list.len();
-        let entry = |client| PollFd::new(Connection::as_fd(client), self.events_of(client));
-        list.extend(self.clients.iter().map(entry));
+        let connections = self.clients.iter().map(|client| &client.connection);
+        list.extend(connections.map(|one| PollFd::new(one.as_fd(), self.events_of(one))));
         info!("waiting for the next event: {}", Shown(&list, PollFd::events));
 
         let pause = self.listener.as_ref().and_then(Listener::timeout);
@@ -218,7 +236,7 @@ impl Server {
         match poll(&mut list, limit.map_or(PollTimeout::NONE, timeout)) {
             // EINTR is what a signal gives first: its handler ran. Its byte ends the next call.
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+            Err(errno) => return Err(refused(errno, list.len())),
         }
         info!("ready: {}", Shown(&list, reported));
 
@@ -240,7 +258,7 @@ impl Server {
                     info!("turning away {peer}: {}", reason(&error));
                 } else {
                     info!("new connection from {peer}, descriptor {fd}");
-                    self.clients.push(connection);
+                    self.clients.push(Client { connection, told: None });
                 }
             }
             Ok(None) => {}
@@ -250,7 +268,9 @@ impl Server {
 
     fn handle(&mut self, client: usize, flags: PollFlags) {
         let broken = PollFlags::POLLHUP | PollFlags::POLLERR;
-        let asked = |server: &Self, flag| server.events_of(&server.clients[client]).contains(flag);
+        let asked = |server: &Self, flag| {
+            server.events_of(&server.clients[client].connection).contains(flag)
+        };
         if flags.intersects(PollFlags::POLLIN | broken) && asked(self, PollFlags::POLLIN) {
             self.receive(client);
         }
@@ -260,11 +280,14 @@ impl Server {
     }
 
     fn receive(&mut self, client: usize) {
-        let connection = &mut self.clients[client];
+        let Client { connection, told } = &mut self.clients[client];
         let peer = connection.peer();
         match connection.recv(&mut self.buffer) {
             Ok(0) => info!("no more data from {peer}"),
-            Ok(count) if self.listener.is_none() => info!("too late: {count} bytes from {peer}"),
+            Ok(count) if self.listener.is_none() => {
+                info!("too late: {count} bytes from {peer}");
+                *told = Some(Instant::now());
+            }
             Ok(count) => {
                 let data = &self.buffer[..count];
                 info!("received {} from {peer}", preview(data));
@@ -276,7 +299,7 @@ impl Server {
     }
 
     fn send(&mut self, client: usize) {
-        let connection = &mut self.clients[client];
+        let connection = &mut self.clients[client].connection;
         let peer = connection.peer();
         info!("sending {} to {peer}", preview(connection.queue().waiting()));
         match connection.send() {
@@ -293,18 +316,18 @@ impl Server {
     }
 
     fn lose(&mut self, client: usize, error: &io::Error) {
-        let connection = &mut self.clients[client];
+        let connection = &mut self.clients[client].connection;
         info!("lost {}: {}", connection.peer(), reason(error));
         connection.abandon();
     }
 
     fn close_finished(&mut self) {
         let before = self.clients.len();
-        self.clients.retain(|client| {
-            if client.is_finished() {
-                info!("closing {}", client.peer());
+        self.clients.retain(|Client { connection, .. }| {
+            if connection.is_finished() {
+                info!("closing {}", connection.peer());
             }
-            !client.is_finished()
+            !connection.is_finished()
         });
         if let Some(listener) = self.listener.as_ref().filter(|_| self.clients.len() < before) {
             listener.resume();
