@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 
 /// Waits for a client, then for that client, then for the next.
 fn serve(args: &Args) -> io::Result<()> {
-    let mut listener = common::listen(&args.server)?;
+    let listener = common::listen(&args.server)?;
     let mut buffer = args.server.buffer();
     listener.announce()?;
     loop {

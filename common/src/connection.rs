@@ -1,17 +1,21 @@
 //! One client's connection.
 
 use crate::{MessageQueue, interrupted};
+use std::borrow::Borrow;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 /// A connected socket with what must be remembered about it between two events.
 ///
 /// It owns its descriptor: dropping the connection closes it, once, and nothing else does.
+///
+/// `S` is how it holds the socket: as its only owner, or with a share ([`share`](Self::share)).
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<S = TcpStream> {
     /// Non-blocking or not, as the program set it: the I/O model decides.
-    socket: TcpStream,
+    socket: S,
     /// Kept from accept. A socket that was reset no longer knows its peer (getpeername: ENOTCONN),
     /// and the notes' servers die of asking it in a log line.
     peer: SocketAddr,
@@ -39,6 +43,16 @@ impl Connection {
         Ok(Self { socket, peer, queue, input_ended: false, broken: false })
     }
 
+    /// The same with a share of the socket, for a program in which something else has one, too: a
+    /// selector keeps what is registered with it. The descriptor is closed with the last share.
+    #[must_use]
+    pub fn share(self) -> Connection<Rc<TcpStream>> {
+        let Self { socket, peer, queue, input_ended, broken } = self;
+        Connection { socket: Rc::new(socket), peer, queue, input_ended, broken }
+    }
+}
+
+impl<S: Borrow<TcpStream>> Connection<S> {
     /// Whether recv and send return at once (`WouldBlock`) where they would have to wait.
     ///
     /// On Linux an accepted socket always starts out blocking, whatever the listener is
@@ -48,7 +62,7 @@ impl Connection {
     ///
     /// As ioctl(2) with FIONBIO; none is expected of an open socket.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking)
+        self.socket.borrow().set_nonblocking(nonblocking)
     }
 
     /// The client's address.
@@ -59,7 +73,7 @@ impl Connection {
 
     /// The socket itself, for what only one program needs of it.
     #[must_use]
-    pub fn socket(&self) -> &TcpStream {
+    pub fn socket(&self) -> &S {
         &self.socket
     }
 
@@ -81,7 +95,7 @@ impl Connection {
     /// `WouldBlock` when nothing is there; anything else (ECONNRESET, ETIMEDOUT …) ends this
     /// connection, and this one only. A signal (EINTR) is not an error: the call is made again.
     pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = retry(|| (&self.socket).read(buffer))?;
+        let count = retry(|| self.socket.borrow().read(buffer))?;
         self.input_ended = count == 0;
         Ok(count)
     }
@@ -94,7 +108,7 @@ impl Connection {
     /// `WouldBlock` when there is no room; anything else (EPIPE, ECONNRESET …) ends this
     /// connection. EPIPE comes as an error because Rust's standard library asks for no SIGPIPE.
     pub fn send(&mut self) -> io::Result<usize> {
-        let count = retry(|| (&self.socket).write(self.queue.waiting()))?;
+        let count = retry(|| self.socket.borrow().write(self.queue.waiting()))?;
         self.queue.advance(count);
         Ok(count)
     }
@@ -105,7 +119,7 @@ impl Connection {
     ///
     /// ENOTCONN when the connection is gone already.
     pub fn shut_down_sending(&self) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write)
+        self.socket.borrow().shutdown(Shutdown::Write)
     }
 
     /// Gives the connection up: nothing more is received or sent. It is closed when it is dropped.
@@ -141,9 +155,9 @@ impl Connection {
     }
 }
 
-impl AsFd for Connection {
+impl<S: Borrow<TcpStream>> AsFd for Connection<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.socket.borrow().as_fd()
     }
 }
 

@@ -109,7 +109,7 @@ impl Listener {
     /// When the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM), or refuses for
     /// a reason that may last. Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
     /// closed ([`resume`](Self::resume)) or [`timeout`](Self::timeout) has passed.
-    pub fn accept(&mut self) -> io::Result<Option<Connection>> {
+    pub fn accept(&self) -> io::Result<Option<Connection>> {
         for _ in 0..TRIES {
             match self.socket.accept() {
                 Ok((socket, peer)) => match Connection::new(socket, peer) {
@@ -142,7 +142,9 @@ impl Listener {
         Err(io::Error::other(format!("{TRIES} clients in a row gave up")))
     }
 
-    fn pause(&self) {
+    /// Accepting has failed for want of something: new clients are left waiting for a moment.
+    /// [`accept`](Self::accept) does this by itself; it is for a program that accepts in another way.
+    pub fn pause(&self) {
         self.paused_until.set(Some(Instant::now() + PAUSE));
     }
 
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn nobody_waiting_is_not_an_error() {
-        let mut listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
         listener.set_nonblocking(true).expect("an open socket");
         assert!(listener.accept().expect("descriptors are free").is_none());
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 /// The parent's loop. A child leaves it, and the program, when its client has left.
 fn serve(args: &Args) -> io::Result<()> {
-    let mut listener = common::listen(&args.server)?;
+    let listener = common::listen(&args.server)?;
     // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
     // and the children that end would stay zombies.
     listener.set_nonblocking(true)?;
@@ -77,7 +77,7 @@ fn serve(args: &Args) -> io::Result<()> {
         if !new_client {
             continue;
         }
-        let Some(client) = accept(&mut listener) else { continue };
+        let Some(client) = accept(&listener) else { continue };
         let peer = client.peer();
         // SAFETY: this process has one thread, so the child's copy of the memory was left in order:
         // no lock in it is held by a thread that the child does not have.
@@ -152,7 +152,7 @@ fn reap(ended: &mut UnixStream) {
     }
 }
 
-fn accept(listener: &mut Listener) -> Option<Connection> {
+fn accept(listener: &Listener) -> Option<Connection> {
     match listener.accept() {
         Ok(Some(client)) => {
             info!(

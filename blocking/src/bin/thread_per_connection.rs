@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 /// The main thread waits in accept, and nowhere else.
 fn serve(args: &Args) -> io::Result<()> {
-    let mut listener = common::listen(&args.server)?;
+    let listener = common::listen(&args.server)?;
     listener.announce()?;
     loop {
         info!("waiting in accept");

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 /// The main thread waits in accept, and where all workers are busy, for one of them.
 fn serve(args: &Args) -> io::Result<()> {
-    let mut listener = common::listen(&args.server)?;
+    let listener = common::listen(&args.server)?;
     let pool = Pool::start(args)?;
     listener.announce()?;
     loop {

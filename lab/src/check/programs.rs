@@ -107,6 +107,18 @@ const EPOLL_PROGRAM: Program = Program {
     ..POLL_PROGRAM
 };
 
+/// On the best backend of the system: epoll on Linux, and only there does the judge see in what a
+/// server sleeps and when its answers arrive.
+const SELECTORS_PROGRAM: Program = Program {
+    name: "selectors",
+    package: "selectors",
+    binary: "selectors",
+    args: &["--reply", "echo"],
+    asleep_in: EPOLL,
+    order: Order::Arrived,
+    ..POLL_PROGRAM
+};
+
 /// All of them.
 pub(crate) const PROGRAMS: &[Program] = &[
     SELECT_PROGRAM,
@@ -209,6 +221,41 @@ pub(crate) const PROGRAMS: &[Program] = &[
     EPOLL_PROGRAM,
     Program { name: "epoll_edge", binary: "epoll_edge", ..EPOLL_PROGRAM },
     Program { name: "epoll_direct", binary: "epoll_direct", ..EPOLL_PROGRAM },
+    SELECTORS_PROGRAM,
+    Program {
+        name: "selectors_poll",
+        args: &["--reply", "echo", "--backend", "poll"],
+        asleep_in: POLL,
+        order: Order::Connected,
+        ..SELECTORS_PROGRAM
+    },
+    Program {
+        name: "selectors_select",
+        args: &["--reply", "echo", "--backend", "select"],
+        asleep_in: SELECT,
+        order: Order::Connected,
+        exceptions: &[FD_SETSIZE],
+        ..SELECTORS_PROGRAM
+    },
+    Program { name: "selectors_queue", binary: "selectors_queue", ..SELECTORS_PROGRAM },
+    Program {
+        name: "selectors_queue_poll",
+        binary: "selectors_queue",
+        args: &["--reply", "echo", "--backend", "poll"],
+        asleep_in: POLL,
+        order: Order::Connected,
+        ..SELECTORS_PROGRAM
+    },
+    Program {
+        name: "selectors_queue_select",
+        binary: "selectors_queue",
+        args: &["--reply", "echo", "--backend", "select"],
+        asleep_in: SELECT,
+        order: Order::Connected,
+        exceptions: &[FD_SETSIZE],
+        ..SELECTORS_PROGRAM
+    },
+    Program { name: "coroutines", binary: "coroutines", ..SELECTORS_PROGRAM },
 ];
 
 /// The rows that `name` stands for: one way of running a binary, or all ways of it.

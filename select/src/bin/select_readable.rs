@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Args) -> io::Result<()> {
-    let mut listener = common::listen(&args.server)?;
+    let listener = common::listen(&args.server)?;
     listener.set_nonblocking(true)?;
     must_watch(&listener)?;
     listener.announce()?;
@@ -58,12 +58,12 @@ fn serve(args: &Args) -> io::Result<()> {
     loop {
         let new_client = wait(&listener, &clients, &mut readable)?;
         if new_client {
-            accept(&mut listener, &mut clients);
+            accept(&listener, &mut clients);
         }
         for &client in &readable {
             receive_and_send(&mut clients[client], args.reply, &mut buffer);
         }
-        close_finished(&mut listener, &mut clients);
+        close_finished(&listener, &mut clients);
     }
 }
 
@@ -95,7 +95,7 @@ fn wait(
     Ok(inputs.contains(listener.as_fd()))
 }
 
-fn accept(listener: &mut Listener, clients: &mut Vec<Connection>) {
+fn accept(listener: &Listener, clients: &mut Vec<Connection>) {
     match listener.accept() {
         Ok(Some(connection)) => {
             let peer = connection.peer();
@@ -144,7 +144,7 @@ fn receive_and_send(client: &mut Connection, reply: Reply, buffer: &mut [u8]) {
     }
 }
 
-fn close_finished(listener: &mut Listener, clients: &mut Vec<Connection>) {
+fn close_finished(listener: &Listener, clients: &mut Vec<Connection>) {
     let before = clients.len();
     clients.retain(|client| {
         if client.is_finished() {

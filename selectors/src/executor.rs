@@ -1,0 +1,284 @@
+//! A small executor: tasks that stop at each wait, and one selector that knows when they may go on.
+//!
+//! S2 opens with a question: how does a coroutine switch by itself when it would block? In three
+//! steps, and this file is all of them:
+//!
+//! 1. `.await` asks a future for its result (`poll`). One that would block leaves a [`Waker`] where
+//!    the event will be found, and says `Pending`. Every caller up to the executor returns at that:
+//!    the task has stopped in the middle of a function, and its variables live on in the future.
+//! 2. When no task can go on, the executor waits in the selector, for all of them at once.
+//! 3. An event wakes its task: the waker puts the task's key into the ready queue, the executor
+//!    asks the future again, and that goes on where it stopped.
+//!
+//! Limits: one thread. A waker may be used from another thread, but does not interrupt a wait in
+//! the selector (a self-pipe would); nothing here needs that.
+
+#[cfg(test)]
+#[path = "executor_tests.rs"]
+mod tests;
+
+use log::info;
+use selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE, EventMask, SelectorKey};
+use slotmap::{DefaultKey, SlotMap};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// Runs tasks, one at a time, each as far as it gets.
+pub struct Executor {
+    selector: RefCell<DefaultSelector<dyn AsFd, Rc<Waiting>>>,
+    tasks: RefCell<SlotMap<DefaultKey, Task>>,
+    /// Those that may go on, in the order in which they were woken. Shared with their wakers.
+    ready: Arc<ReadyQueue>,
+    /// Who sleeps until when. The number tells two of the same moment apart.
+    timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
+    timers_made: Cell<u64>,
+}
+
+/// What a task is to the executor: something to ask again and again, until it is done.
+type BoxedFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What the selector reports.
+type Event = (SelectorKey<dyn AsFd, Rc<Waiting>>, EventMask);
+
+/// A future that is asked from the outside, and what wakes it.
+struct Task {
+    /// `None` while it is being asked: it may spawn others meanwhile, and the table must be free.
+    future: Option<BoxedFuture>,
+    /// Made once: a task waits thousands of times.
+    waker: Waker,
+}
+
+/// Who waits for a descriptor: the data of its key.
+struct Waiting {
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
+    /// What it is registered for. More than somebody waits for, at times: a client that is asked
+    /// for its next message a moment later need not be taken out meanwhile.
+    events: Cell<EventMask>,
+}
+
+/// The only thing that wakers touch. They may be in other threads; hence the lock.
+#[derive(Default)]
+struct ReadyQueue(Mutex<VecDeque<DefaultKey>>);
+
+impl ReadyQueue {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<DefaultKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct TaskWaker {
+    task: DefaultKey,
+    ready: Arc<ReadyQueue>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ready.lock().push_back(self.task);
+    }
+}
+
+impl Executor {
+    /// An executor without tasks.
+    pub fn new() -> io::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            selector: RefCell::new(DefaultSelector::new()?),
+            tasks: RefCell::default(),
+            ready: Arc::default(),
+            timers: RefCell::default(),
+            timers_made: Cell::new(0),
+        }))
+    }
+
+    /// Adds a task. It first runs when it is its turn.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let future: BoxedFuture = Box::pin(future);
+        let ready = &self.ready;
+        let task = self.tasks.borrow_mut().insert_with_key(|task| Task {
+            future: Some(future),
+            waker: Arc::new(TaskWaker { task, ready: Arc::clone(ready) }).into(),
+        });
+        self.ready.lock().push_back(task);
+    }
+
+    /// Runs until every task has ended.
+    pub fn run(&self) -> io::Result<()> {
+        let mut batch = Vec::new();
+        while !self.tasks.borrow().is_empty() {
+            while let Some(task) = self.next_ready() {
+                self.go_on(task);
+            }
+            if !self.tasks.borrow().is_empty() {
+                self.wait(&mut batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A function of its own, so that the lock is not held while the task runs.
+    fn next_ready(&self) -> Option<DefaultKey> {
+        self.ready.lock().pop_front()
+    }
+
+    /// Lets a task run to its next wait, or to its end.
+    fn go_on(&self, task: DefaultKey) {
+        // Gone, or woken twice.
+        let Some((mut future, waker)) = self.take(task) else { return };
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Pending => {
+                if let Some(task) = self.tasks.borrow_mut().get_mut(task) {
+                    task.future = Some(future);
+                }
+            }
+            Poll::Ready(()) => {
+                self.tasks.borrow_mut().remove(task);
+            }
+        }
+    }
+
+    fn take(&self, task: DefaultKey) -> Option<(BoxedFuture, Waker)> {
+        let mut tasks = self.tasks.borrow_mut();
+        let Task { future, waker } = tasks.get_mut(task)?;
+        Some((future.take()?, waker.clone()))
+    }
+
+    /// Nobody can go on. Sleeps until somebody can, and wakes whoever that is.
+    fn wait(&self, batch: &mut Vec<Event>) -> io::Result<()> {
+        // The selector's time-out is what a timer is made of.
+        let first = self.timers.borrow().keys().next().map(|&(when, _)| when);
+        let timeout = first.map(|when| when.saturating_duration_since(Instant::now()));
+        info!("nobody can go on: waiting for the next event");
+        self.selector.borrow_mut().select_into(timeout, batch)?;
+        for (key, events) in batch.drain(..) {
+            let mut unheard = EventMask::empty();
+            for (event, waiter) in [(EVENT_READ, &key.data.reader), (EVENT_WRITE, &key.data.writer)]
+            {
+                if events.contains(event) {
+                    match waiter.take() {
+                        Some(waker) => waker.wake(),
+                        None => unheard |= event,
+                    }
+                }
+            }
+            // Level-triggered: what nobody waits for would be reported for ever.
+            if !unheard.is_empty() {
+                info!("nobody waits for {unheard} of descriptor {}: taken out", key.fd);
+                self.register(&key.fileobj, &key.data, key.events - unheard)?;
+            }
+        }
+        self.wake_sleepers();
+        Ok(())
+    }
+
+    fn wake_sleepers(&self) {
+        if self.timers.borrow().is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut timers = self.timers.borrow_mut();
+        while let Some(entry) = timers.first_entry().filter(|entry| entry.key().0 <= now) {
+            entry.remove().wake();
+        }
+    }
+
+    /// Has `socket` registered for `events`, which may be nothing.
+    fn register(
+        &self,
+        socket: &Rc<dyn AsFd>,
+        waiting: &Rc<Waiting>,
+        events: EventMask,
+    ) -> io::Result<()> {
+        let before = waiting.events.get();
+        let mut selector = self.selector.borrow_mut();
+        if before == events {
+            return Ok(());
+        } else if before.is_empty() {
+            selector.register(Rc::clone(socket), events, Rc::clone(waiting))?;
+        } else if events.is_empty() {
+            selector.unregister(socket)?;
+        } else {
+            selector.modify(socket, events, Rc::clone(waiting))?;
+        }
+        waiting.events.set(events);
+        Ok(())
+    }
+
+    /// Stops this task, and no other, for some time.
+    pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + use<'_> {
+        let number = self.timers_made.replace(self.timers_made.get() + 1);
+        let until = Instant::now() + time;
+        poll_fn(move |context| {
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            self.timers.borrow_mut().insert((until, number), context.waker().clone());
+            Poll::Pending
+        })
+    }
+}
+
+/// A socket that a task can wait for. One task at a time for each of the two events.
+pub struct Readiness {
+    executor: Rc<Executor>,
+    socket: Rc<dyn AsFd>,
+    waiting: Rc<Waiting>,
+}
+
+impl Readiness {
+    /// Of this socket, which must not block. Nothing is registered before somebody waits.
+    pub fn new(executor: &Rc<Executor>, socket: Rc<dyn AsFd>) -> Self {
+        let waiting = Waiting {
+            reader: Cell::default(),
+            writer: Cell::default(),
+            events: Cell::new(EventMask::empty()),
+        };
+        Self { executor: Rc::clone(executor), socket, waiting: Rc::new(waiting) }
+    }
+
+    /// Stops this task until there is something to receive, or to accept.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.wait_for(EVENT_READ, &self.waiting.reader).await
+    }
+
+    /// Stops this task until there is room to send.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.wait_for(EVENT_WRITE, &self.waiting.writer).await
+    }
+
+    /// Where a coroutine switches. The first time it is asked this future leaves its waker and says
+    /// `Pending`. It is asked again when the executor has taken the waker away, and is done.
+    async fn wait_for(&self, event: EventMask, waiter: &Cell<Option<Waker>>) -> io::Result<()> {
+        let events = self.waiting.events.get() | event;
+        self.executor.register(&self.socket, &self.waiting, events)?;
+        let mut asked = false;
+        poll_fn(|context| match (asked, waiter.take()) {
+            (true, None) => Poll::Ready(Ok(())),
+            _ => {
+                asked = true;
+                waiter.set(Some(context.waker().clone()));
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+/// What a task held is closed with it; the selector's share has to go, too.
+impl Drop for Readiness {
+    fn drop(&mut self) {
+        // It fails only for what is not registered.
+        let _ = self.executor.register(&self.socket, &self.waiting, EventMask::empty());
+    }
+}

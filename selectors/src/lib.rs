@@ -1,0 +1,88 @@
+//! Python's `selectors` for Rust: one way of waiting for many descriptors, whatever the system
+//! calls it.
+//!
+//! select, poll, epoll, kqueue and /dev/poll do the same thing with five interfaces. This library
+//! gives them one, the one that readers of the notes (S2, S4) know from Python. What is registered
+//! is told once, with data of your own; [`select`](Selector::select) waits and gives back the keys
+//! of those that are ready. Python's documentation has this server, line for line:
+//!
+//! ```
+//! use selectors::{DefaultSelector, EVENT_READ, EventMask};
+//! use socket2::{Domain, Socket, Type};
+//! use std::io::{self, Read, Write};
+//! use std::net::SocketAddr;
+//! use std::rc::Rc;
+//!
+//! // The data of a key is what to call when it is ready.
+//! type Sel = DefaultSelector<Socket, Callback>;
+//! #[derive(Clone, Copy)]
+//! struct Callback(fn(&mut Sel, &Rc<Socket>, EventMask) -> io::Result<()>);
+//!
+//! fn accept(sel: &mut Sel, sock: &Rc<Socket>, _mask: EventMask) -> io::Result<()> {
+//!     let (conn, addr) = sock.accept()?; // Should be ready
+//!     println!("accepted {conn:?} from {:?}", addr.as_socket());
+//!     conn.set_nonblocking(true)?;
+//!     sel.register(conn, EVENT_READ, Callback(read))?;
+//!     Ok(())
+//! }
+//!
+//! fn read(sel: &mut Sel, conn: &Rc<Socket>, _mask: EventMask) -> io::Result<()> {
+//!     let mut data = [0; 1000];
+//!     let count = (&**conn).read(&mut data)?; // Should be ready
+//!     if count > 0 {
+//!         println!("echoing {:?} to {conn:?}", &data[..count]);
+//!         (&**conn).write(&data[..count])?; // Hope it won't block
+//!     } else {
+//!         println!("closing {conn:?}");
+//!         sel.unregister(conn)?; // The last owner goes: it is closed
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> io::Result<()> {
+//! let mut sel = Sel::new()?;
+//! let sock = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+//! sock.bind(&"127.0.0.1:0".parse::<SocketAddr>().expect("an address").into())?;
+//! sock.listen(100)?;
+//! sock.set_nonblocking(true)?;
+//! # let client = std::net::TcpStream::connect(sock.local_addr()?.as_socket().expect("IPv4"))?;
+//! # (&client).write_all(b"hello")?;
+//! # client.set_nonblocking(true)?;
+//! sel.register(sock, EVENT_READ, Callback(accept))?;
+//!
+//! loop {
+//!     let events = sel.select(None)?;
+//!     for (key, mask) in events {
+//!         let Callback(callback) = key.data;
+//!         callback(&mut sel, &key.fileobj, mask)?;
+//!     }
+//! #   if client.peek(&mut [0; 5]).is_ok() { break Ok(()); }
+//! }
+//! # }
+//! ```
+//!
+//! What is better than in Python: a key owns its object, so a descriptor that is registered cannot
+//! be closed behind the selector's back, nor its number be given to another client meanwhile. And
+//! what `select` returns holds clones of the keys: a handler may unregister anybody, itself or one
+//! that is still to come in the batch.
+//!
+//! What there is: [`SelectSelector`], [`PollSelector`], and where the system has it
+//! `EpollSelector` (Linux), `KqueueSelector` (macOS, the BSDs) or `DevpollSelector` (illumos,
+//! Solaris). [`DefaultSelector`] is the best of them here.
+
+#![cfg_attr(not(any(target_os = "illumos", target_os = "solaris")), forbid(unsafe_code))]
+
+#[cfg(not(unix))]
+compile_error!("the course is about Unix system calls: build it on Linux, macOS or a BSD");
+
+mod backend;
+mod key;
+mod selector;
+
+pub use backend::*;
+pub use key::{EVENT_READ, EVENT_WRITE, EventMask, Map, SelectorKey};
+pub use selector::Selector;
+
+/// The best that this system has: epoll, kqueue or /dev/poll, else poll. Python's
+/// `selectors.DefaultSelector`.
+pub type DefaultSelector<F, D> = Selector<DefaultBackend, F, D>;
