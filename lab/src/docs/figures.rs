@@ -6,11 +6,13 @@
 mod asking;
 mod canvas;
 mod chat_room;
+mod coroutine_switch;
 mod epoll_lists;
 mod labels;
 mod poll_list;
 mod select_bitmap;
 mod select_loop;
+mod two_families;
 mod two_phases;
 mod who_waits;
 
@@ -25,7 +27,7 @@ use std::path::Path;
 type Draw = fn(Language) -> Canvas;
 
 /// Every figure by its name; a new one is added here.
-const ALL: [(&str, Draw); 8] = [
+const ALL: [(&str, Draw); 10] = [
     ("two-phases", two_phases::draw),
     ("who-waits", who_waits::draw),
     ("asking", asking::draw),
@@ -34,6 +36,8 @@ const ALL: [(&str, Draw); 8] = [
     ("poll-list", poll_list::draw),
     ("epoll-lists", epoll_lists::draw),
     ("chat-room", chat_room::draw),
+    ("two-families", two_families::draw),
+    ("coroutine-switch", coroutine_switch::draw),
 ];
 
 /// Path and picture of every figure in both languages.

@@ -151,6 +151,46 @@ pub const NOBODY_WAITS: Label = both(
     "操作员思考的时候，其他人照常得到服务。",
 );
 
+// coroutine-switch
+pub const SWITCH_TITLE: Label = both(
+    "Two tasks on one thread: A stops and leaves its waker, B runs, nobody can go on, an event wakes A",
+    "一个线程上的两个任务：A 停下并留下唤醒器，B 运行，谁也走不下去，事件唤醒 A",
+);
+pub const TASK_A: Label = both("task A", "任务 A");
+pub const TASK_B: Label = both("task B", "任务 B");
+pub const EXECUTOR: Label = both("executor", "执行器");
+pub const PLACE_A: Label = both("A's descriptor", "A 的描述符");
+pub const PLACE_B: Label = both("B's descriptor", "B 的描述符");
+pub const WAKER_A: Label = both("waker of A", "A 的唤醒器");
+pub const WAKER_B: Label = both("waker of B", "B 的唤醒器");
+pub const STOPPED: Label = both("stopped; its variables stay", "停着，变量都在");
+pub const IN_READY_QUEUE: Label = both("in the ready queue", "在就绪队列里");
+pub const IN_LINE: Label = both("in line", "排队");
+pub const GOES_ON: Label = both("after the .await", ".await 之后");
+pub const NEXT: Label = both("who?", "谁？");
+pub const STEP_1: Label = both("1  leaves its waker", "1  留下唤醒器");
+pub const STEP_2: Label = both("2  waits for all of them", "2  一起等");
+pub const STEP_3: Label = both("3  the event wakes A", "3  事件唤醒 A");
+pub const DATA_A: Label = both("data for A", "A 的数据到了");
+pub const SAME_THREAD: Label = both(
+    "One thread: at each moment one lane runs. Only select() sleeps.",
+    "只有一个线程：任何时刻只有一行在运行。会睡的只有 select()。",
+);
+
+// two-families
+pub const FAMILIES_TITLE: Label = both(
+    "One interface, two families: who keeps the list of what is registered",
+    "一个接口，两个家族：已注册的列表由谁保存",
+);
+pub const ONE_INTERFACE: Label = both("one interface", "一个接口");
+pub const HANDED_OVER: Label =
+    both("the list is handed over at each wait", "每次等待都交出整个列表");
+pub const KERNEL_KEEPS: Label = both("the kernel keeps the list", "列表保存在内核里");
+pub const NOTHING: Label = both("nothing to tell the kernel", "不必告诉内核");
+pub const ALL_OF_THEM: Label = both("all of them", "全部");
+pub const WHO_IS_READY: Label = both("who is ready", "谁就绪了");
+pub const KEEPS_NOTHING: Label = both("remembers nothing after it", "调用之后什么也不记得");
+pub const ITS_LIST: Label = both("its list", "内核的列表");
 // epoll-lists
 pub const EPOLL_TITLE: Label = both(
     "What epoll keeps in the kernel: whom to watch, and who is ready, in the order of arrival",
