@@ -14,9 +14,17 @@ fn start(deadline: &str) -> Rig {
     Rig::start(env!("CARGO_BIN_EXE_signals"), &["--deadline", deadline, "--chunk", "65536"])
 }
 
-/// The byte at this place in what a greedy client sends.
+/// The byte at this place in what a greedy client sends: a letter, so that the narration shows it as
+/// it is.
 fn pattern(at: usize) -> u8 {
-    u8::try_from(at % 251).expect("less than 256")
+    b"abcdefghijklmnopqrstuvwxyz"[(at + at / 251) % 26]
+}
+
+/// How many bytes a line `received b'…' from …` tells of: it says so, or shows them all.
+fn received_bytes(line: &str) -> usize {
+    let said = line.rsplit_once('(').and_then(|(_, end)| end.split(' ').next()?.parse().ok());
+    let shown = || Some(line.split_once("b'")?.1.split_once("' from")?.0.len());
+    said.or_else(shown).unwrap_or_else(|| panic!("no bytes in: {line}"))
 }
 
 /// A client that sends until nothing moves any more, and reads nothing: its answers fill all the
@@ -62,8 +70,7 @@ fn what_is_queued_is_sent_first() {
     let line = loop {
         let line = server.hear("");
         if line.starts_with("received ") {
-            let count = line.rsplit('(').next().and_then(|end| end.split(' ').next());
-            received += count.and_then(|count| count.parse::<usize>().ok()).expect("long pieces");
+            received += received_bytes(&line);
         } else if line.starts_with("SIGTERM") {
             break line;
         }

@@ -1,5 +1,7 @@
 //! Where backends differ: how many descriptors, which kinds, what a change costs.
 
+#![cfg(not(target_os = "solaris"))]
+
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use selectors::{
     Backend, EVENT_READ, EVENT_WRITE, EventMask, PollBackend, SelectBackend, SelectSelector,

@@ -3,6 +3,7 @@
 use crate::check::client::{Client, drive};
 use crate::check::server::{Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
+#[cfg(not(target_os = "solaris"))]
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use std::time::Duration;
 
@@ -154,6 +155,7 @@ pub(super) fn asleep_in(subject: &Subject) -> Seen {
 
 /// How many descriptors this process may have, after asking for as many as it can get. The servers
 /// it starts inherit that.
+#[cfg(not(target_os = "solaris"))]
 pub(crate) fn descriptor_limit() -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return 0;
@@ -166,4 +168,10 @@ pub(crate) fn descriptor_limit() -> usize {
         .find(|&wish| setrlimit(Resource::RLIMIT_NOFILE, wish, hard).is_ok())
         .unwrap_or(soft);
     usize::try_from(got).unwrap_or(usize::MAX)
+}
+
+/// nix has no getrlimit for Solaris: its usual limit.
+#[cfg(target_os = "solaris")]
+pub(crate) fn descriptor_limit() -> usize {
+    256
 }
