@@ -122,6 +122,12 @@ impl<S: Borrow<TcpStream>> Connection<S> {
         self.socket.borrow().shutdown(Shutdown::Write)
     }
 
+    /// Notes the end of the client's input, for a program that learns of it without
+    /// [`recv`](Self::recv): the kernel has received for it.
+    pub fn end_input(&mut self) {
+        self.input_ended = true;
+    }
+
     /// Gives the connection up: nothing more is received or sent. It is closed when it is dropped.
     pub fn abandon(&mut self) {
         self.broken = true;

@@ -177,8 +177,14 @@ impl Rig {
         result
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().try_into().expect("process numbers are signed"))
+        Pid::from_raw(self.process().try_into().expect("process numbers are signed"))
     }
 }
 

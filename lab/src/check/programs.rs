@@ -119,6 +119,16 @@ const SELECTORS_PROGRAM: Program = Program {
     ..POLL_PROGRAM
 };
 
+const URING_PROGRAM: Program = Program {
+    name: "uring",
+    package: "uring",
+    binary: "uring",
+    asleep_in: &["io_uring_enter"],
+    order: Order::Arrived,
+    here: cfg!(target_os = "linux"),
+    ..POLL_PROGRAM
+};
+
 /// All of them.
 pub(crate) const PROGRAMS: &[Program] = &[
     SELECT_PROGRAM,
@@ -256,6 +266,14 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..SELECTORS_PROGRAM
     },
     Program { name: "coroutines", binary: "coroutines", ..SELECTORS_PROGRAM },
+    URING_PROGRAM,
+    Program {
+        name: "uring_once",
+        binary: "uring_once",
+        gives: Gives::AnswersOne,
+        order: Order::Unsaid,
+        ..URING_PROGRAM
+    },
 ];
 
 /// The rows that `name` stands for: one way of running a binary, or all ways of it.

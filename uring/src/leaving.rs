@@ -1,0 +1,108 @@
+//! A client that leaves stays in the table while anything is under way for it, and no longer.
+
+use super::*;
+use socket2::SockRef;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn server() -> (Server, SocketAddr) {
+    let server = Server::new(&Args::parse_from(["uring", "--addr", "127.0.0.1:0"]));
+    let server = server.expect("this system lets us have a ring");
+    let addr = server.listener.local_addr().expect("bound");
+    (server, addr)
+}
+
+/// A client in a thread of its own, which the server's turns serve until `over` says so. What keeps
+/// the turns coming is a bystander: an enter without a completion would sleep.
+fn serve_until(server: &mut Server, bystander: &mut TcpStream, over: impl Fn(&Server) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    let mut batch = Vec::new();
+    while !over(server) {
+        assert!(Instant::now() < deadline, "it does not come; clients: {}", server.clients.len());
+        bystander.write_all(b"x").expect("connected");
+        server.turn(&mut batch).expect("the ring works");
+        let _ = bystander.read(&mut [0; 64]);
+    }
+}
+
+/// A bystander that is connected and known, and does not wait for its answers.
+fn bystander(server: &mut Server, addr: SocketAddr) -> TcpStream {
+    let mut bystander = TcpStream::connect(addr).expect("it listens");
+    bystander.set_nonblocking(true).expect("an open socket");
+    serve_until(server, &mut bystander, |server| server.clients.len() == 1);
+    bystander
+}
+
+fn reset(client: TcpStream) {
+    SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an open socket");
+    drop(client);
+}
+
+#[test]
+fn however_a_client_leaves_its_place_is_free_in_the_end() {
+    let (mut server, addr) = server();
+    let mut bystander = bystander(&mut server, addr);
+    for round in 0..40 {
+        let mut client = TcpStream::connect(addr).expect("it listens");
+        match round % 5 {
+            0 => drop(client),
+            1 => reset(client),
+            2 => {
+                client.write_all(b"last words").expect("connected");
+                client.shutdown(Shutdown::Write).expect("connected");
+                // It waits for the end, and the end comes only when its answer is gone.
+                let mut answer = Vec::new();
+                std::thread::scope(|scope| {
+                    let reading = scope.spawn(|| client.read_to_end(&mut answer).map(drop));
+                    serve_until(&mut server, &mut bystander, |_| reading.is_finished());
+                    reading.join().expect("it does not panic").expect("a clean end");
+                });
+                assert_eq!(answer, b"last words");
+            }
+            3 => {
+                client.write_all(b"unread answer").expect("connected");
+                serve_until(&mut server, &mut bystander, |server| server.clients.len() == 2);
+                reset(client);
+            }
+            _ => {
+                client.write_all(&[b'x'; 10_000]).expect("connected");
+                drop(client);
+            }
+        }
+        serve_until(&mut server, &mut bystander, |server| server.clients.len() == 1);
+    }
+    assert!(
+        server
+            .clients
+            .iter()
+            .all(|(_, client)| client.connection.peer()
+                == bystander.local_addr().expect("connected"))
+    );
+}
+
+/// The kernel holds its answers, lent to it, when the connection breaks.
+#[test]
+fn what_is_lent_comes_back_before_the_place_is_free() {
+    let (mut server, addr) = server();
+    let mut bystander = bystander(&mut server, addr);
+    let mut greedy = TcpStream::connect(addr).expect("it listens");
+    greedy.set_nonblocking(true).expect("an open socket");
+    let deadline = Instant::now() + DEADLINE;
+    while !server.clients.iter().any(|(_, client)| !client.lent.is_empty()) {
+        assert!(Instant::now() < deadline, "nothing was ever lent");
+        while greedy.write(&[b'x'; 65536]).is_ok() {}
+        serve_until(&mut server, &mut bystander, |_| true);
+        bystander.write_all(b"x").expect("connected");
+        server.turn(&mut Vec::new()).expect("the ring works");
+        let _ = bystander.read(&mut [0; 64]);
+    }
+    // Full: and then the kernel is asked to receive no more.
+    serve_until(&mut server, &mut bystander, |server| {
+        server.clients.iter().any(|(_, client)| !client.lent.is_empty() && !client.receiving)
+    });
+    reset(greedy);
+    serve_until(&mut server, &mut bystander, |server| server.clients.len() == 1);
+}
