@@ -14,6 +14,7 @@ mod select_bitmap;
 mod select_loop;
 mod two_families;
 mod two_phases;
+mod uring_queues;
 mod who_waits;
 
 use super::chapters::Course;
@@ -27,7 +28,7 @@ use std::path::Path;
 type Draw = fn(Language) -> Canvas;
 
 /// Every figure by its name; a new one is added here.
-const ALL: [(&str, Draw); 10] = [
+const ALL: [(&str, Draw); 11] = [
     ("two-phases", two_phases::draw),
     ("who-waits", who_waits::draw),
     ("asking", asking::draw),
@@ -36,6 +37,7 @@ const ALL: [(&str, Draw); 10] = [
     ("poll-list", poll_list::draw),
     ("epoll-lists", epoll_lists::draw),
     ("chat-room", chat_room::draw),
+    ("uring-queues", uring_queues::draw),
     ("two-families", two_families::draw),
     ("coroutine-switch", coroutine_switch::draw),
 ];

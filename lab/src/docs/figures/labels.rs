@@ -226,3 +226,30 @@ pub const KEY_THREAD: Label =
     both("a thread, asleep in a blocking call", "线程，睡在一个阻塞调用里");
 pub const KEY_PROCESS: Label = both("a process around it", "它所在的进程");
 pub const KEY_WAITS: Label = both("a client whom nobody is listening to", "没有人在听的客户端");
+
+// uring-queues
+pub const URING_TITLE: Label = both(
+    "io_uring: two queues and a ring of buffers that program and kernel share, and one system call",
+    "io_uring：程序与内核共享的两个队列和一个缓冲区环，以及一次系统调用",
+);
+pub const URING_PROGRAM: Label = both("program", "程序");
+pub const URING_SHARED: Label = both("memory that both see", "双方都看得见的内存");
+pub const SUBMISSION_QUEUE: Label = both("submission queue", "提交队列");
+pub const COMPLETION_QUEUE: Label = both("completion queue", "完成队列");
+pub const BUFFER_RING: Label = both("ring of buffers", "缓冲区环");
+pub const WRITES_REQUESTS: Label = both("writes requests", "写入请求");
+pub const WRITES_REQUESTS_2: Label = both("no system call", "不用系统调用");
+pub const TAKES_REQUESTS: Label = both("takes requests", "取走请求");
+pub const TAKES_REQUESTS_2: Label = both("and keeps them under way", "让它们进行下去");
+pub const READS_RESULTS: Label = both("reads results", "读取结果");
+pub const READS_RESULTS_2: Label = both("no system call", "不用系统调用");
+pub const WRITES_RESULTS: Label = both("writes results", "写入结果");
+pub const WRITES_RESULTS_2: Label = both("5 bytes, in buffer 4", "5 字节，在 4 号缓冲区");
+pub const PUTS_BACK: Label = both("lends buffers", "借出缓冲区");
+pub const PUTS_BACK_2: Label = both("again, when it has read them", "读完了再借出");
+pub const FILLS_BUFFERS: Label = both("picks one, fills it", "挑一个，填好");
+pub const FILLS_BUFFERS_2: Label = both("when something has come", "在数据到达时");
+pub const ONE_CALL: Label = both(
+    "the one system call of a turn: take what is there, and wake me when something is done",
+    "一轮中唯一的系统调用：取走这些请求，有完成的就唤醒我",
+);
