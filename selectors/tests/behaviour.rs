@@ -61,7 +61,6 @@ for_each_backend! {
     nothing_registered_and_no_time_is_no_error
     a_timeout_is_never_cut_short
     nothing_registered_still_waits
-    half_a_millisecond_is_waited_for_and_not_spun
     a_signal_does_not_shorten_the_wait
     what_is_registered_stays_open
     unregistering_drops_the_last_owner
@@ -317,50 +316,6 @@ fn nothing_registered_still_waits<B: Backend>() {
     let before = Instant::now();
     assert!(selector::<B>().select(Some(timeout)).expect("nothing is wrong").is_empty());
     assert!(before.elapsed() >= timeout, "{:?}", before.elapsed());
-}
-
-/// A backend that counts its waits.
-struct Counted<B> {
-    backend: B,
-    waits: Rc<std::cell::Cell<u32>>,
-}
-
-thread_local! {
-    static WAITS: Rc<std::cell::Cell<u32>> = Rc::default();
-}
-
-impl<B: Backend> Backend for Counted<B> {
-    const NAME: &'static str = B::NAME;
-
-    fn new() -> io::Result<Self> {
-        Ok(Self { backend: B::new()?, waits: WAITS.with(Rc::clone) })
-    }
-
-    fn add(&mut self, fd: std::os::fd::BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
-        self.backend.add(fd, events)
-    }
-
-    fn wait<'fd>(
-        &mut self,
-        registered: impl ExactSizeIterator<Item = (std::os::fd::BorrowedFd<'fd>, EventMask)> + Clone,
-        timeout: Option<Duration>,
-        ready: &mut Vec<(std::os::fd::RawFd, EventMask)>,
-    ) -> io::Result<()> {
-        self.waits.set(self.waits.get() + 1);
-        self.backend.wait(registered, timeout, ready)
-    }
-}
-
-/// Rounded down to whole milliseconds it is zero, and the selector would look again and again
-/// until it has passed.
-fn half_a_millisecond_is_waited_for_and_not_spun<B: Backend>() {
-    let mut selector = selector::<Counted<B>>();
-    let (a, _b) = pair();
-    selector.register(a, EVENT_READ, 1).expect("a socket");
-    let timeout = Duration::from_micros(500);
-    assert!(selector.select(Some(timeout)).expect("an open descriptor").is_empty());
-    let waits = WAITS.with(|waits| waits.get());
-    assert!(waits <= 2, "{waits} looks in half a millisecond");
 }
 
 fn a_signal_does_not_shorten_the_wait<B: Backend>() {

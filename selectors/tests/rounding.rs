@@ -1,0 +1,63 @@
+//! A time-out shorter than the system counts in is rounded up. Rounded down it is zero, and a loop
+//! spins until it has passed.
+
+use selectors::{Backend, EVENT_READ, EventMask, PollBackend, SelectBackend, Selector};
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+thread_local! {
+    static WAITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A backend that counts its waits.
+struct Counted<B>(B);
+
+impl<B: Backend> Backend for Counted<B> {
+    const NAME: &'static str = B::NAME;
+
+    fn new() -> io::Result<Self> {
+        Ok(Self(B::new()?))
+    }
+
+    fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
+        self.0.add(fd, events)
+    }
+
+    fn wait<'fd>(
+        &mut self,
+        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        timeout: Option<Duration>,
+        ready: &mut Vec<(RawFd, EventMask)>,
+    ) -> io::Result<()> {
+        WAITS.set(WAITS.get() + 1);
+        self.0.wait(registered, timeout, ready)
+    }
+}
+
+fn half_a_millisecond_is_waited_for_and_not_spun<B: Backend>() {
+    let mut selector = Selector::<Counted<B>, _, _>::new().expect("descriptors are free");
+    let (a, _b) = UnixStream::pair().expect("descriptors are free");
+    selector.register(a, EVENT_READ, 1).expect("a socket");
+    let timeout = Duration::from_micros(500);
+    assert!(selector.select(Some(timeout)).expect("an open descriptor").is_empty());
+    assert!(WAITS.get() <= 2, "{} looks in half a millisecond", WAITS.get());
+}
+
+#[test]
+fn select() {
+    half_a_millisecond_is_waited_for_and_not_spun::<SelectBackend>();
+}
+
+#[test]
+fn poll() {
+    half_a_millisecond_is_waited_for_and_not_spun::<PollBackend>();
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn epoll() {
+    half_a_millisecond_is_waited_for_and_not_spun::<selectors::EpollBackend>();
+}
