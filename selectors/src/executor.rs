@@ -11,7 +11,8 @@
 //!    asks the future again, and that goes on where it stopped.
 //!
 //! Limits: one thread. A waker may be used from another thread, but does not interrupt a wait in
-//! the selector (a self-pipe would); nothing here needs that.
+//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its time
+//! leaves its timer, which then wakes its task for nothing.
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]
@@ -117,8 +118,13 @@ impl Executor {
     pub fn run(&self) -> io::Result<()> {
         let mut batch = Vec::new();
         while !self.tasks.borrow().is_empty() {
-            while let Some(task) = self.next_ready() {
-                self.go_on(task);
+            // Those that are ready now, and not those that become so meanwhile: a task that wakes
+            // itself would keep the others from ever being woken.
+            let ready = self.ready.lock().len();
+            for _ in 0..ready {
+                if let Some(task) = self.next_ready() {
+                    self.go_on(task);
+                }
             }
             if !self.tasks.borrow().is_empty() {
                 self.wait(&mut batch)?;
@@ -154,12 +160,17 @@ impl Executor {
         Some((future.take()?, waker.clone()))
     }
 
-    /// Nobody can go on. Sleeps until somebody can, and wakes whoever that is.
+    /// Sleeps until somebody can go on, and wakes whoever that is. It only looks if somebody can
+    /// already.
     fn wait(&self, batch: &mut Vec<Event>) -> io::Result<()> {
         // The selector's time-out is what a timer is made of.
         let first = self.timers.borrow().keys().next().map(|&(when, _)| when);
-        let timeout = first.map(|when| when.saturating_duration_since(Instant::now()));
-        info!("nobody can go on: waiting for the next event");
+        let mut timeout = first.map(|when| when.saturating_duration_since(Instant::now()));
+        if self.ready.lock().is_empty() {
+            info!("nobody can go on: waiting for the next event");
+        } else {
+            timeout = Some(Duration::ZERO);
+        }
         self.selector.borrow_mut().select_into(timeout, batch)?;
         for (key, events) in batch.drain(..) {
             let mut unheard = EventMask::empty();

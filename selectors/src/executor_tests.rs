@@ -85,3 +85,22 @@ fn waking_for_nothing_does_no_harm() {
     executor.run().expect("open descriptors");
     assert_eq!(*log.borrow(), ["writing", "readable"]);
 }
+
+/// One that is always ready takes turns with the others.
+#[test]
+fn a_task_that_wakes_itself_keeps_nobody_asleep() {
+    let executor = Executor::new().expect("descriptors are free");
+    let over = Rc::new(Cell::new(false));
+    let (inner, set) = (Rc::clone(&executor), Rc::clone(&over));
+    executor.spawn(async move {
+        inner.sleep(Duration::from_millis(10)).await;
+        set.set(true);
+    });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    executor.spawn(poll_fn(move |context| {
+        assert!(Instant::now() < deadline, "the sleeper was never woken");
+        context.waker().wake_by_ref();
+        if over.get() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    executor.run().expect("open descriptors");
+}

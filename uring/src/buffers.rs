@@ -56,8 +56,8 @@ impl Buffers {
     pub fn get(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < self.count && length <= self.size, "the kernel said so");
         // SAFETY: within the memory, by the line above, which lives as long as the process. The
-        // kernel wrote it before it said so, and has no claim to it until `put_back`, which cannot be
-        // called as long as the slice borrows us.
+        // kernel writes only while we are in io_uring_enter (DEFER_TASKRUN), and the slice, which
+        // borrows the ring, does not live that long.
         unsafe {
             std::slice::from_raw_parts(self.memory.add(usize::from(number) * self.size), length)
         }

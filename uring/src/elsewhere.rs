@@ -17,7 +17,7 @@ pub enum Operation {
 }
 
 /// There is none, so nobody has one, and none of its methods is ever called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Completion {
     pub operation: Operation,
     pub client: usize,
@@ -38,7 +38,7 @@ impl Completion {
         match self.nobody {}
     }
 
-    pub fn accepted(&self) -> io::Result<OwnedFd> {
+    pub fn accepted(self) -> io::Result<OwnedFd> {
         match self.nobody {}
     }
 }

@@ -83,6 +83,32 @@ fn however_a_client_leaves_its_place_is_free_in_the_end() {
     );
 }
 
+/// More completions than the queue has room for: they come later, and none of them is taken for a
+/// success meanwhile.
+#[test]
+fn what_finds_no_room_in_the_completion_queue_is_waited_for() {
+    let (mut server, addr) = server();
+    server.ring = Ring::with_queues(1024, 16, 32).expect("this system lets us have a ring");
+    let mut bystander = bystander(&mut server, addr);
+    let mut clients = Vec::new();
+    for number in 2..=100 {
+        clients.push(TcpStream::connect(addr).expect("it listens"));
+        serve_until(&mut server, &mut bystander, |server| server.clients.len() == number);
+    }
+    // All of them have their last words between two turns.
+    for client in &mut clients {
+        client.write_all(b"last words").expect("connected");
+        client.shutdown(Shutdown::Write).expect("connected");
+    }
+    serve_until(&mut server, &mut bystander, |server| server.clients.len() == 1);
+    for mut client in clients {
+        client.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("a clean end");
+        assert_eq!(answer, b"last words");
+    }
+}
+
 /// The kernel holds its answers, lent to it, when the connection breaks.
 #[test]
 fn what_is_lent_comes_back_before_the_place_is_free() {

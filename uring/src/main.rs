@@ -43,6 +43,7 @@ use log::info;
 use ring::{Completion, Operation, Ring};
 use slab::Slab;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
@@ -65,7 +66,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server::new(args)?;
+    // Never dropped, whatever happens: the kernel may still be sending what is lent to it, and only
+    // the end of the process ends that for certain.
+    let mut server = ManuallyDrop::new(Server::new(args)?);
     server.listener.announce()?;
     let mut batch = Vec::new();
     loop {
@@ -158,7 +161,7 @@ impl Server {
         // No time-out, unless accepting is paused for want of descriptors.
         self.ring.enter(self.listener.timeout(), batch)?;
         self.settle_sends(batch);
-        for completion in &*batch {
+        for completion in batch.drain(..) {
             self.complete(completion);
         }
         self.go_on();
@@ -201,18 +204,20 @@ impl Server {
         self.sent = sent;
     }
 
-    fn complete(&mut self, completion: &Completion) {
+    fn complete(&mut self, completion: Completion) {
         match completion.operation {
             Operation::Accept => self.accepted(completion),
-            Operation::Receive => self.received(completion),
-            Operation::Lend => self.sent_all(completion),
+            Operation::Receive => self.received(&completion),
+            Operation::Lend => self.sent_all(&completion),
             // The one is settled; the other shows in the last completion of what it cancelled.
             Operation::Send | Operation::Cancel => {}
         }
     }
 
     /// A new client, or none: then accepting is over, for a while or for ever, and asked for again.
-    fn accepted(&mut self, completion: &Completion) {
+    /// Multishot accept brings no addresses, so they are asked for; a client that was reset while it
+    /// waited has none any more.
+    fn accepted(&mut self, completion: Completion) {
         self.accepting = completion.more();
         let socket = match completion.accepted() {
             Ok(descriptor) => TcpStream::from(descriptor),
@@ -325,7 +330,7 @@ impl Server {
         let known = &mut self.clients[client];
         let unread = known.no_room || !known.lent.is_empty();
         let Client { connection, receiving, cancelling, .. } = known;
-        if connection.wants_read() && !*receiving {
+        if connection.wants_read() && !unread && !*receiving {
             self.ring.receive(client, connection);
             *receiving = true;
         } else if unread && !connection.wants_read() && *receiving && !*cancelling {
@@ -351,7 +356,8 @@ impl Server {
             connection.queue_mut().advance(lent.len());
             info!("no room yet: {} bytes are lent to the kernel until they are sent", lent.len());
             // SAFETY: nobody touches `lent` while there is something in it. It is emptied by
-            // `sent_all`, at the completion, and dropped by `close`, when it is empty.
+            // `sent_all`, at the completion, and dropped by `close`, when it is empty; the server
+            // itself is never dropped.
             unsafe { self.ring.lend(client, connection, lent) };
             return;
         }

@@ -31,7 +31,7 @@ pub enum Operation {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Completion {
     pub operation: Operation,
     /// The client's place, as it was told when the request was made.
@@ -53,8 +53,9 @@ impl Completion {
         cqueue::more(self.flags)
     }
 
-    /// The connection that accept made. To be called once.
-    pub fn accepted(&self) -> io::Result<OwnedFd> {
+    /// The connection that accept made.
+    pub fn accepted(self) -> io::Result<OwnedFd> {
+        assert_eq!(self.operation, Operation::Accept, "no other brings a descriptor");
         let fd = self.result()?;
         // SAFETY: the kernel has just opened it for us, and nobody else has its number.
         Ok(unsafe { OwnedFd::from_raw_fd(fd.try_into().expect("descriptors are small")) })
@@ -64,11 +65,18 @@ impl Completion {
 pub struct Ring {
     ring: IoUring,
     buffers: Buffers,
+    /// Completions that had to be taken out before the turn's enter, to make room.
+    early: Vec<Completion>,
 }
 
 impl Ring {
     /// Two queues, and buffers of `size` bytes to receive into.
     pub fn new(size: usize) -> io::Result<Self> {
+        Self::with_queues(size, 1024, 8192)
+    }
+
+    /// The same with room for so many requests and so many completions.
+    pub fn with_queues(size: usize, requests: u32, completions: u32) -> io::Result<Self> {
         let ring = IoUring::builder()
             // One thread submits, ours, and completions are worked on when that thread enters the
             // kernel anyway. Without these flags each completion interrupts the program: with 50
@@ -76,16 +84,19 @@ impl Ring {
             .setup_single_issuer()
             .setup_coop_taskrun()
             .setup_defer_taskrun()
-            .setup_cqsize(8192)
-            .build(1024)
+            .setup_cqsize(completions)
+            .build(requests)
             .map_err(|error| refused(&error))?;
         let buffers = Buffers::new(&ring.submitter(), size).map_err(|error| refused(&error))?;
-        Ok(Self { ring, buffers })
+        Ok(Self { ring, buffers, early: Vec::new() })
     }
 
     /// Multishot: one request, a completion for each client, until one says that it is the last.
     /// The connections block, as new sockets do: a non-blocking one would have the kernel say EAGAIN
     /// where it is to wait for us.
+    ///
+    /// Here and below: whatever is asked for a socket, it stays open until the last completion. The
+    /// kernel has its number, and would receive from whoever gets it next.
     pub fn accept(&mut self, listener: &impl AsFd) {
         let fd = Fd(listener.as_fd().as_raw_fd());
         self.push(opcode::AcceptMulti::new(fd).flags(SOCK_CLOEXEC).build(), Operation::Accept, 0);
@@ -136,6 +147,7 @@ impl Ring {
         batch: &mut Vec<Completion>,
     ) -> io::Result<()> {
         batch.clear();
+        batch.append(&mut self.early);
         loop {
             // Not everything was taken the first time: then without sleeping.
             let wanted = usize::from(batch.is_empty());
@@ -157,7 +169,11 @@ impl Ring {
                 },
             };
             batch.extend(self.ring.completion().map(|entry| completion(&entry)));
-            if !again && self.ring.submission().is_empty() {
+            // Completions that found no room are with the kernel, in a list of its own, and come
+            // when there is room. A send that is done, and of which nobody has told us yet, would
+            // pass for a success.
+            let submission = self.ring.submission();
+            if !again && submission.is_empty() && !submission.cq_overflow() {
                 return Ok(());
             }
         }
@@ -181,8 +197,9 @@ impl Ring {
         // SAFETY: what the entry points to lives long enough, as the methods above promise or
         // demand. Sockets are closed only when nothing is under way with them.
         while unsafe { self.ring.submission().push(&entry) }.is_err() {
-            // Full: the kernel takes what is there. Whatever is wrong with that, enter will tell.
+            // Full: the kernel takes what is there, if it has room for what comes of it.
             let _ = self.ring.submit();
+            self.early.extend(self.ring.completion().map(|entry| completion(&entry)));
         }
     }
 }
