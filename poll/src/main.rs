@@ -14,9 +14,9 @@
 //! for it. POLLHUP and POLLERR come unasked: reset a client and look.
 //!
 //! Limits: as many clients as there are descriptors (`ulimit -n`), and if that is lowered under a
-//! running server (`prlimit`), poll takes its list no more, and the server ends. And each call still hands the
-//! whole list over, and the kernel asks every client in it, ready or not: that is what `epoll`
-//! mends.
+//! running server (`prlimit`), poll takes its list no more, and the server ends. And each call still
+//! hands the whole list over, and the kernel asks every client in it, ready or not: that is what
+//! `epoll` mends.
 
 mod entries;
 

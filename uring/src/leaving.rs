@@ -15,8 +15,8 @@ fn server() -> (Server, SocketAddr) {
     (server, addr)
 }
 
-/// A client in a thread of its own, which the server's turns serve until `over` says so. What keeps
-/// the turns coming is a bystander: an enter without a completion would sleep.
+/// Lets the server take its turns until `over` says so. What keeps them coming is a bystander: an
+/// enter without a completion would sleep.
 fn serve_until(server: &mut Server, bystander: &mut TcpStream, over: impl Fn(&Server) -> bool) {
     let deadline = Instant::now() + DEADLINE;
     let mut batch = Vec::new();
@@ -74,13 +74,8 @@ fn however_a_client_leaves_its_place_is_free_in_the_end() {
         }
         serve_until(&mut server, &mut bystander, |server| server.clients.len() == 1);
     }
-    assert!(
-        server
-            .clients
-            .iter()
-            .all(|(_, client)| client.connection.peer()
-                == bystander.local_addr().expect("connected"))
-    );
+    let left: Vec<_> = server.clients.iter().map(|(_, client)| client.connection.peer()).collect();
+    assert_eq!(left, [bystander.local_addr().expect("connected")], "nobody else is left");
 }
 
 /// More completions than the queue has room for: they come later, and none of them is taken for a

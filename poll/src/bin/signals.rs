@@ -24,8 +24,8 @@
 //!
 //! Limits: what clients have sent and we have not yet received is not answered. "Sent" means that
 //! the kernel has it: a client that talks on while it reads late may lose, at the deadline, what is
-//! still in the kernel's buffer. And who sends two signals is taken at their word, though timeout(1) only
-//! means to be sure: `--foreground` makes it send one.
+//! still in the kernel's buffer. And who sends two signals is taken at their word, though timeout(1)
+//! only means to be sure: `--foreground` makes it send one.
 
 #[path = "../entries.rs"]
 mod entries;
