@@ -7,7 +7,11 @@
 
 mod built;
 pub mod check;
+pub mod claims;
 pub mod docs;
+pub mod language;
+mod measure;
+mod process;
 pub mod rig;
 
 pub use built::built;

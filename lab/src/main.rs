@@ -7,12 +7,14 @@ use std::process::ExitCode;
 #[derive(Parser)]
 enum Lab {
     Check(lab::check::CheckArgs),
+    Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
 }
 
 fn main() -> ExitCode {
     match common::parse() {
         Lab::Check(args) => lab::check::main(&args),
+        Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
     }
 }

@@ -4,15 +4,12 @@
 //! from outside, so one written in any language can be asked. Each check says what it saw, not
 //! just whether it was enough: the figures are the lesson.
 
-mod client;
-mod observe;
-mod process;
-mod programs;
-mod report;
-mod server;
-mod subject;
-mod suite;
-mod watchdog;
+pub(crate) mod client;
+pub(crate) mod programs;
+pub(crate) mod report;
+pub(crate) mod server;
+pub(crate) mod subject;
+pub(crate) mod suite;
 
 use crate::built;
 use clap::builder::PossibleValuesParser;

@@ -1,9 +1,9 @@
 //! A server under judgement: started, found, asked, observed.
 
 use super::client::{Answer, Client, PATIENCE};
-use super::observe;
-use super::process::{Process, soon, typed};
 use super::subject::{Fault, Gives, Seen, Subject, short, unseen};
+use crate::process::observe;
+use crate::process::{Process, soon, typed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};

@@ -1,7 +1,7 @@
 //! What is judged, and how a judgement is put into words.
 
 use super::client::Answer;
-use super::process::typed;
+use crate::process::typed;
 use std::ffi::OsString;
 use std::path::Path;
 

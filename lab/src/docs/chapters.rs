@@ -1,8 +1,9 @@
 //! The pages of the course, two by two, and what has to be the same on both: names, the switch
 //! line, headings, the table of contents.
 
-use super::page::{Language, Page};
+use super::page::Page;
 use super::{Problem, names, read, resolve};
+use crate::language::Language;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};

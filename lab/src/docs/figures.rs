@@ -19,8 +19,8 @@ mod who_waits;
 
 use super::chapters::Course;
 use super::images::FIGURES;
-use super::page::Language;
 use super::{Problem, names, write};
+use crate::language::Language;
 use canvas::Canvas;
 use std::io;
 use std::path::Path;

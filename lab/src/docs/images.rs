@@ -1,8 +1,9 @@
 //! The figures in the pages: the same in both languages, each in its own, none unused.
 
 use super::chapters::{Course, Pair};
-use super::page::{Language, Page};
+use super::page::Page;
 use super::{Problem, names, resolve};
+use crate::language::Language;
 use std::collections::BTreeSet;
 
 /// Where the figures are.

@@ -5,8 +5,9 @@
 //! those after it, and a merge of two branches is put in order by `--bless`.
 
 use super::chapters::{Course, Pair};
-use super::page::{Language, Page};
+use super::page::Page;
 use super::{Problem, read, write};
+use crate::language::Language;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::io;

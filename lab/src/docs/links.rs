@@ -125,7 +125,7 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docs::page::Language;
+    use crate::language::Language;
 
     // Each expectation is the fragment that a Git host gives such a heading.
     #[test]

@@ -1,47 +1,7 @@
 //! One Markdown file as the checks see it: headings, fences, links, prose, each with its line.
 
+use crate::language::Language;
 use pulldown_cmark::{BrokenLink, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
-
-/// The two languages of the course.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Language {
-    /// `docs/en/`, `README.md`
-    English,
-    /// `docs/zh/`, `README.zh.md`
-    Chinese,
-}
-
-impl Language {
-    /// Both, English first.
-    pub const BOTH: [Self; 2] = [Self::English, Self::Chinese];
-
-    /// The folder under `docs/`, and the infix of a figure's name.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
-    }
-
-    /// Its name in itself, as the switch line has it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::English => "English",
-            Self::Chinese => "简体中文",
-        }
-    }
-
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::English => Self::Chinese,
-            Self::Chinese => Self::English,
-        }
-    }
-}
 
 /// A heading, which also starts a section.
 #[derive(Debug)]

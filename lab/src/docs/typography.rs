@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::chapters::Course;
-use super::page::Language;
+use crate::language::Language;
 
 /// Between a 汉字 and a Latin letter or digit stands a space, and after a 汉字 full-width
 /// punctuation. Code, addresses and comments are not looked at, nor is 「…」: that is how the pages

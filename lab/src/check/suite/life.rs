@@ -1,9 +1,9 @@
 //! A server as a process among others: stopped, started twice, started wrongly, killed.
 
 use crate::check::client::Client;
-use crate::check::process::{Finished, run};
 use crate::check::server::{RESTART, Server, Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
+use crate::process::{Finished, run};
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};

@@ -2,9 +2,9 @@
 //! of it may cost the others anything.
 
 use crate::check::client::{Client, drive};
-use crate::check::process::soon;
 use crate::check::server::{Server, with_server};
 use crate::check::subject::{Gives, Seen, Subject, short};
+use crate::process::soon;
 use socket2::SockRef;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

@@ -1,6 +1,6 @@
 //! A small SVG writer: boxes, lines, arrows, and labels that know how much room they need.
 
-use super::super::page::Language;
+use crate::language::Language;
 use std::fmt::{Display, Write};
 
 /// The words of a label in both languages.

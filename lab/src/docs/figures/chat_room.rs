@@ -1,8 +1,8 @@
 //! The chat room: keyboard, listener and clients wait in one place.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 pub(super) fn draw(language: Language) -> Canvas {
     let mut c = Canvas::new(language, l::CHAT_TITLE, [960, 440]);

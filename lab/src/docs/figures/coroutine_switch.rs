@@ -1,8 +1,8 @@
 //! Two tasks on one thread: where one stops, where it left its waker, how it goes on.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Area, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// A stops; B runs; B stops; nobody can go on; an event; A goes on.
 const STOPS: i32 = 290;

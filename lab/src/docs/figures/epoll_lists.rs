@@ -1,8 +1,8 @@
 //! What epoll keeps in the kernel: the interest list, and the list of those that are ready.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// The columns' left ends and widths: the calls, and the two lists in the kernel.
 const CALLS: [i32; 2] = [32, 286];

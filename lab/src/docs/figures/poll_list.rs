@@ -1,9 +1,9 @@
 //! The list that poll takes: one entry for each descriptor, the question and the answer side by
 //! side.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Area, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 const TOP: i32 = 84;
 const HIGH: i32 = 44;

@@ -1,8 +1,8 @@
 //! The set of descriptors that select takes: 1024 bits, asked and answered in the same place.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 const LEFT: i32 = 130;
 const CELL: i32 = 64;

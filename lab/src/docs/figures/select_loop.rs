@@ -1,8 +1,8 @@
 //! One turn of the select server: three lists in, three lists out, a queue for each client.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// The columns' left ends and widths.
 const ASKED: [i32; 2] = [32, 184];

@@ -1,8 +1,8 @@
 //! The four calls of a selector, and what becomes of them in the two families of backends.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Area, Canvas, Label, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// The columns' left ends and widths: the interface, and the two families.
 const CALLS: [i32; 2] = [24, 190];

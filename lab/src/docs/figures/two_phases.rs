@@ -1,8 +1,8 @@
 //! One read in four I/O models, one above the other on the same time axis.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Area, Canvas, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// When the process calls, the data arrives, the copy is done, the picture ends.
 const CALL: i32 = 260;

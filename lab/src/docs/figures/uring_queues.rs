@@ -1,8 +1,8 @@
 //! What a program and the kernel share in io_uring: two queues, a ring of buffers, and one call.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Label, Style};
 use super::labels as l;
+use crate::language::Language;
 
 /// The left ends and widths of the three columns.
 const PROGRAM: [i32; 2] = [24, 216];

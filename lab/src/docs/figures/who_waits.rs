@@ -1,8 +1,8 @@
 //! Four ways of waiting in blocking calls: which thread sleeps for whom, and which client waits.
 
-use super::super::page::Language;
 use super::canvas::{Anchor, Canvas, Label, Style};
 use super::labels as l;
+use crate::language::Language;
 
 const ROW: i32 = 84;
 const TOP: i32 = 50;

@@ -1,6 +1,8 @@
 //! A process that the laboratory started: waited for, stopped, killed, never left behind.
 
-use super::{observe, watchdog};
+pub(crate) mod observe;
+mod watchdog;
+
 use common::reason;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};

@@ -1,0 +1,6 @@
+//! What every measurement needs: a server built for it and started, clients that load it, clients
+//! that only sit there, and figures with their spread.
+
+pub(crate) mod target;
+
+pub(crate) use target::Target;

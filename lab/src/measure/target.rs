@@ -1,0 +1,56 @@
+//! A server to measure, in any language.
+
+use crate::built::built_to_measure;
+use crate::check::client::Answer;
+use crate::check::programs::{self, Program};
+use crate::check::server::{Server, Start};
+use crate::check::subject::{Fault, Gives, Order, Subject};
+use std::ffi::OsString;
+
+/// How one server is started, again for each round.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// What the tables call it.
+    pub name: String,
+    pub subject: Subject,
+}
+
+impl Target {
+    /// The rows of the course's programs that are called `name`, or whose program is: optimised
+    /// builds of them, which answer what they get.
+    pub(crate) fn program(name: &str) -> Result<Self, String> {
+        let row = programs::named(name).into_iter().next();
+        let row = row.ok_or_else(|| format!("no program '{name}' in the course"))?;
+        Self::row(row)
+    }
+
+    /// One way of running a program of the course.
+    pub(crate) fn row(row: &Program) -> Result<Self, String> {
+        let binary = built_to_measure(row.package, row.binary)?;
+        Ok(Self { name: row.name.to_owned(), subject: row.subject(&binary) })
+    }
+
+    /// Any other echo server, that prints `listening on HOST:PORT`.
+    pub(crate) fn command(name: &str, command: Vec<OsString>) -> Self {
+        let subject = Subject {
+            name: None,
+            command,
+            quiet: None,
+            addr: None,
+            answer: Answer::Echo,
+            gives: Gives::Answers,
+            ours: false,
+            asleep_in: &[],
+            order: Order::Unsaid,
+            exceptions: Vec::new(),
+        };
+        Self { name: name.to_owned(), subject }
+    }
+
+    /// Starts it, quiet, and waits until it listens. It is killed when the server is dropped.
+    pub(crate) fn start(&self) -> Result<Server, String> {
+        Server::start(&self.subject, Start::default()).map_err(|fault| match fault {
+            Fault::Short(why) | Fault::Unseen(why) => why,
+        })
+    }
+}
