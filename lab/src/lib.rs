@@ -5,6 +5,7 @@
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
+pub mod bench;
 mod built;
 pub mod check;
 pub mod claims;
@@ -13,5 +14,6 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+mod table;
 
 pub use built::built;
