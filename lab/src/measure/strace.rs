@@ -31,6 +31,15 @@ pub(crate) struct Call {
     pub text: String,
 }
 
+/// What a server did, from its first breath.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// In order. A call that it was killed in is the last of its thread, with ` = ?` at its end.
+    pub calls: Vec<Call>,
+    /// The signals that were delivered to it, by name, but for the one that killed it.
+    pub signals: Vec<String>,
+}
+
 /// A server whose calls are written down.
 pub(crate) struct Traced {
     pub server: Server,
@@ -103,9 +112,8 @@ impl Strace {
 }
 
 impl Traced {
-    /// Ends the server, and tells what it called from its first breath, in order. A call that it
-    /// was killed in is the last of its thread, with ` = ?` at its end.
-    pub(crate) fn finish(mut self) -> Result<Vec<Call>, String> {
+    /// Ends the server, and tells what it did.
+    pub(crate) fn finish(mut self) -> Result<Trace, String> {
         self.server.process.kill();
         let ended = soon(Duration::from_secs(10), || has_ended(self.tracer).then_some(()));
         ended.ok_or("strace does not end with its server")?;
@@ -116,9 +124,11 @@ impl Traced {
     }
 }
 
-/// How many of `calls` have one of these names.
-pub(crate) fn count(calls: &[Call], names: &[&str]) -> usize {
-    calls.iter().filter(|call| names.contains(&call.name.as_str())).count()
+impl Trace {
+    /// How many calls have one of these names.
+    pub(crate) fn count(&self, names: &[&str]) -> usize {
+        self.calls.iter().filter(|call| names.contains(&call.name.as_str())).count()
+    }
 }
 
 fn is_program(path: &Path) -> bool {
@@ -152,11 +162,11 @@ fn has_ended(pid: i32) -> bool {
     })
 }
 
-/// The calls of an output of `strace -f -o`: each line begins with the number of the thread. While
+/// Reads an output of `strace -f -o`: each line begins with the number of the thread. While
 /// one thread waits in a call another may begin one; the first is then written in two pieces.
-fn parse(output: &str) -> Vec<Call> {
+fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
-    let mut calls: Vec<Call> = Vec::new();
+    let Trace { mut calls, mut signals } = Trace::default();
     let mut unfinished = HashMap::new();
     for line in output.lines() {
         let (thread, rest) = line.split_once(' ').unwrap_or(("", line));
@@ -169,7 +179,12 @@ fn parse(output: &str) -> Vec<Call> {
             }
             continue;
         }
-        // Signals (`---`) and endings (`+++`) are no calls.
+        if let Some(signal) = rest.strip_prefix("--- SIG") {
+            let name = signal.split(' ').next().unwrap_or_default();
+            signals.push(format!("SIG{name}"));
+            continue;
+        }
+        // What is left has stopped or ended.
         let Some((name, _)) = rest.split_once('(').filter(|(name, _)| is_name(name)) else {
             continue;
         };
@@ -180,7 +195,7 @@ fn parse(output: &str) -> Vec<Call> {
         let text = text.map_or(rest, str::trim_end).to_owned();
         calls.push(Call { name: name.to_owned(), text });
     }
-    calls
+    Trace { calls, signals }
 }
 
 fn is_name(word: &str) -> bool {
@@ -198,15 +213,18 @@ mod tests {
 78 write(1, \"a(b) = 1\\n\", 9)             = 9
 77 <... epoll_wait resumed>[{events=EPOLLIN, data=0x3}], 1024, -1) = 1
 77 --- SIGCHLD {si_signo=SIGCHLD} ---
+77 --- stopped by SIGSTOP ---
 77 accept4(3,  <unfinished ...>) = ?
 77 +++ killed by SIGKILL +++
 ";
-        let calls = parse(output);
+        let trace = parse(output);
+        let calls = &trace.calls;
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
         assert_eq!(names, ["epoll_wait", "write", "accept4"]);
         assert_eq!(calls[0].text, "epoll_wait(4,[{events=EPOLLIN, data=0x3}], 1024, -1) = 1");
         assert!(calls[2].text.ends_with("= ?"), "{}", calls[2].text);
-        assert_eq!(count(&calls, &["accept", "accept4"]), 1);
+        assert_eq!(trace.count(&["accept", "accept4"]), 1);
+        assert_eq!(trace.signals, ["SIGCHLD"]);
     }
 
     #[test]
@@ -223,9 +241,9 @@ mod tests {
         for _ in 0..10 {
             client.exchange(1).expect("an echo");
         }
-        let calls = traced.finish().expect("it ends");
-        assert_eq!((count(&calls, &["recvfrom"]), count(&calls, &["sendto"])), (10, 10));
-        assert_eq!(calls.len(), 20, "nothing but what was asked for: {calls:?}");
+        let trace = traced.finish().expect("it ends");
+        assert_eq!((trace.count(&["recvfrom"]), trace.count(&["sendto"])), (10, 10));
+        assert_eq!(trace.calls.len(), 20, "nothing but what was asked for: {trace:?}");
         assert!(has_ended(tracer));
     }
 
