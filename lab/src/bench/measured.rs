@@ -1,6 +1,7 @@
 //! One server in all rounds.
 
-use crate::measure::{Cpus, Load, Series, Target, crowd, load};
+use crate::measure::strace::Strace;
+use crate::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use crate::process::observe;
 use std::time::Duration;
 
@@ -44,9 +45,25 @@ impl Measured {
     }
 
     /// What does not vary from round to round.
-    pub(super) fn once(&mut self, _setup: &Setup) -> Result<(), String> {
+    pub(super) fn once(&mut self, setup: &Setup, strace: Option<&Strace>) -> Result<(), String> {
         self.idle_memory = self.memory_of_the_idle()?;
+        if let Some(strace) = strace {
+            self.calls = Some(self.calls_for_a_message(setup.load.size, strace)?);
+        }
         Ok(())
+    }
+
+    /// One client, one message after the other: two runs, so that what is done once drops out.
+    fn calls_for_a_message(&self, size: usize, strace: &Strace) -> Result<f64, String> {
+        const FEW: usize = 50;
+        const MANY: usize = 250;
+        let calls_for = |messages| {
+            let traced = strace.start(&self.target, &[])?;
+            exchange(traced.server.addr, size, messages).map_err(|why| self.in_words(&why))?;
+            traced.finish().map(|trace| trace.calls.len())
+        };
+        let more = calls_for(MANY)?.saturating_sub(calls_for(FEW)?);
+        Ok(more as f64 / (MANY - FEW) as f64)
     }
 
     /// What a connection costs when nothing is said: the growth from few to many.

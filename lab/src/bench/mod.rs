@@ -11,6 +11,7 @@ mod report;
 use crate::check::programs::{self, PROGRAMS};
 use crate::check::report::complain;
 use crate::check::subject::Gives;
+use crate::measure::strace::Strace;
 use crate::measure::{Cpus, Load, Target};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -194,9 +195,11 @@ fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String
     let bar = ProgressBar::new(measured.len() as u64 * (u64::from(args.rounds) + 1));
     let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}, {eta} left");
     bar.set_style(style.expect("a template"));
+    let strace = Strace::find().map_err(|why| complain(&format!("no calls counted: {}", why.en)));
+    let strace = strace.ok();
     for one in &mut measured {
         bar.set_message(format!("{}: memory, system calls", one.target.name));
-        one.once(&setup)?;
+        one.once(&setup, strace.as_ref())?;
         bar.inc(1);
     }
     for _ in 0..args.rounds {

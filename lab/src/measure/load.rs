@@ -220,6 +220,21 @@ pub(crate) fn crowd_watched(
     Ok(clients)
 }
 
+/// One client that sends so many messages, each when the one before was answered.
+///
+/// # Errors
+///
+/// In words, when the server refuses it or does not answer.
+pub(crate) fn exchange(addr: SocketAddr, size: usize, messages: usize) -> Result<(), String> {
+    let mut client = connect(addr)?;
+    let mut bytes = vec![b'a'; size];
+    for _ in 0..messages {
+        let exchanged = client.write_all(&bytes).and_then(|()| client.read_exact(&mut bytes));
+        exchanged.map_err(|error| format!("a client had no answer: {}", reason(&error)))?;
+    }
+    Ok(())
+}
+
 fn connect(addr: SocketAddr) -> Result<std::net::TcpStream, String> {
     let connected = std::net::TcpStream::connect_timeout(&addr, PATIENCE).and_then(|client| {
         client.set_nodelay(true)?;
