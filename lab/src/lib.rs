@@ -14,6 +14,7 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+pub mod scaling;
 mod table;
 
 pub use built::built;

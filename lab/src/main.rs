@@ -10,6 +10,7 @@ enum Lab {
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
+    Scaling(lab::scaling::ScalingArgs),
 }
 
 fn main() -> ExitCode {
@@ -18,5 +19,6 @@ fn main() -> ExitCode {
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Scaling(args) => lab::scaling::main(&args),
     }
 }

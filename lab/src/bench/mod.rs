@@ -8,7 +8,7 @@ mod measured;
 mod peers;
 mod report;
 
-use crate::check::programs::{self, PROGRAMS};
+use crate::check::programs;
 use crate::check::report::complain;
 use crate::check::subject::Gives;
 use crate::measure::strace::Strace;
@@ -137,17 +137,14 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     }
     let mut rows = Vec::new();
     let nothing_named = args.programs.is_empty() && args.vs.is_empty();
-    if nothing_named {
-        let here = MODELS.into_iter().flat_map(programs::named).filter(|row| row.here);
-        rows.extend(here.filter(|row| MODELS.contains(&row.name)));
+    let models = MODELS.iter().filter(|_| nothing_named);
+    for row in models.map(|name| programs::answering(name)) {
+        rows.extend(row.map_err(Ended::Usage).ok().filter(|row| row.here));
     }
     for name in &args.programs {
-        let row = PROGRAMS.iter().find(|row| row.name == name || row.binary == name);
-        let row = row.ok_or_else(|| Ended::Usage(unknown(name)))?;
-        let alone = row.gives == Gives::AnswersOne;
-        if row.gives < Gives::AnswersOne || alone && wanted > 1 {
-            let cure = if alone { ": try --clients 1" } else { "" };
-            let why = format!("{} does not answer {wanted} clients at once{cure}", row.name);
+        let row = programs::answering(name).map_err(Ended::Usage)?;
+        if row.gives == Gives::AnswersOne && wanted > 1 {
+            let why = format!("{} serves one client at a time: try --clients 1", row.name);
             return Err(Ended::Usage(why));
         }
         rows.push(row);
@@ -165,12 +162,6 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     }
     bar.finish_and_clear();
     Ok(targets)
-}
-
-fn unknown(name: &str) -> String {
-    let answering = PROGRAMS.iter().filter(|row| row.gives >= Gives::AnswersOne);
-    let known: Vec<_> = answering.map(|row| row.name).collect();
-    format!("no program '{name}': there are {}", known.join(", "))
 }
 
 /// Somebody's server: called as its command is, for there may be several of one program.

@@ -281,6 +281,21 @@ pub(crate) fn named(name: &str) -> Vec<&'static Program> {
     PROGRAMS.iter().filter(|row| row.name == name || row.binary == name).collect()
 }
 
+/// The first way of running the program `name` that answers by itself.
+///
+/// # Errors
+///
+/// In words, with those that there are.
+pub(crate) fn answering(name: &str) -> Result<&'static Program, String> {
+    let answers = |row: &&Program| row.gives >= Gives::AnswersOne;
+    let mut known = PROGRAMS.iter().filter(answers);
+    let called = |row: &&Program| row.name == name || row.binary == name;
+    known.find(called).ok_or_else(|| {
+        let known: Vec<_> = PROGRAMS.iter().filter(answers).map(|row| row.name).collect();
+        format!("no program '{name}' that answers by itself: there are {}", known.join(", "))
+    })
+}
+
 impl Program {
     pub(crate) fn subject(&self, binary: &Path) -> Subject {
         let mut command = vec![OsString::from(binary)];

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Caches, buffers and the CPU's own clock are warm after this.
 const WARM_UP: Duration = Duration::from_millis(200);
 /// How many clients connect before the first of them is answered: less than any usual backlog.
-const ARRIVING: usize = 32;
+const ARRIVING: usize = 100;
 
 /// How the server is loaded.
 #[derive(Clone, Copy, Debug)]
