@@ -3,6 +3,7 @@
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
+//! - [`tour`]: a server and its clients side by side, as it happens.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
 mod built;
@@ -13,5 +14,6 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+pub mod tour;
 
 pub use built::built;

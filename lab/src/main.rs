@@ -9,6 +9,7 @@ enum Lab {
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
+    Tour(lab::tour::TourArgs),
 }
 
 fn main() -> ExitCode {
@@ -16,5 +17,6 @@ fn main() -> ExitCode {
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Tour(args) => lab::tour::main(&args),
     }
 }

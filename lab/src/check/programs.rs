@@ -13,7 +13,7 @@ pub(crate) struct Program {
     pub binary: &'static str,
     /// Beside `--addr` and `--quiet`. All are judged as echo servers.
     args: &'static [&'static str],
-    gives: Gives,
+    pub gives: Gives,
     asleep_in: &'static [&'static str],
     order: Order,
     exceptions: &'static [(&'static str, &'static str)],
