@@ -23,11 +23,14 @@ use std::time::Duration;
 
 /// A server and its clients in one terminal, their lines side by side in the order they happened
 ///
-/// The server is started here, with its narration; two clients connect, send, receive and leave.
-/// They go on only when the server has said what belongs to the step, so the order is always the
-/// same. The numbers are milliseconds since the start. For select the notes' five steps stand
-/// between the lines (S3), for `epoll_edge` and epoll their four observations (S1), each with what
-/// has to be put right. Without a name: the list of what can be toured.
+/// The server is started here, with its narration; the clients connect, send, receive and leave.
+/// They go on only when the server has said what belongs to the step, so the order is the same in
+/// every run. The numbers are milliseconds since the start.
+///
+/// Between the lines stand the notes' five steps (S3, for select) or their four observations (S1,
+/// for epoll and epoll_edge), put right where they are wrong. Other programs have two clients.
+///
+/// Without a name: the list of what can be toured.
 #[derive(Debug, Args)]
 pub struct TourArgs {
     /// A program of the course that answers, such as select
