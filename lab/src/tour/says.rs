@@ -1,6 +1,11 @@
 //! What a server says when it has done its part of a step, so that the clients can go on.
 
 use crate::check::programs::Program;
+use common::harmless;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Instant;
 
 /// Lines to be heard. Each sequence in its own order; several belong to several threads or
 /// processes, which speak in any order. `{P}` stands for the client's address.
@@ -91,6 +96,25 @@ pub(super) fn has(line: &str, words: &str) -> bool {
         let rest = &line[start + words.len()..];
         !(ends_in_digit && rest.starts_with(|c: char| c.is_ascii_digit()))
     })
+}
+
+/// A thread that reads lines and notes when each came. It never waits for us, so a pause of the
+/// reader holds up neither the server nor the clock.
+pub(super) fn stamped(pipe: impl Read + Send + 'static) -> Receiver<(Instant, String)> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
+            let at = Instant::now();
+            let text = harmless(String::from_utf8_lossy(&line).trim_end());
+            line.clear();
+            if sender.send((at, text)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 #[cfg(test)]

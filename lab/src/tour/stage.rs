@@ -1,16 +1,16 @@
 //! The server that is toured and the clients that play with it: what each does, when, on the screen.
 
-use super::says::{Expected, Says, has};
+use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
 use crate::check::programs::Program;
 use crate::check::subject::Subject;
 use crate::language::Language;
 use crate::process::{Process, observe, soon};
-use common::{harmless, python_bytes, reason};
+use common::{python_bytes, reason};
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -338,25 +338,6 @@ impl Stage {
     fn left(&self) -> Duration {
         LIMIT.saturating_sub(self.spent()).max(LOOK)
     }
-}
-
-/// A thread that reads lines and notes when each came. It never waits for us, so a pause of the
-/// reader holds up neither the server nor the clock.
-fn stamped(pipe: impl Read + Send + 'static) -> Receiver<(Instant, String)> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
-            let at = Instant::now();
-            let text = harmless(String::from_utf8_lossy(&line).trim_end());
-            line.clear();
-            if sender.send((at, text)).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]
