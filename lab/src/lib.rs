@@ -6,6 +6,7 @@
 //! - [`tour`]: a server and its clients side by side, as it happens.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
+pub mod bench;
 mod built;
 pub mod check;
 pub mod claims;
@@ -14,6 +15,7 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+mod table;
 pub mod tour;
 
 pub use built::built;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 /// Judges servers from outside, and holds the course's documents to its code
 #[derive(Parser)]
 enum Lab {
+    Bench(lab::bench::BenchArgs),
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
@@ -14,6 +15,7 @@ enum Lab {
 
 fn main() -> ExitCode {
     match common::parse() {
+        Lab::Bench(args) => lab::bench::main(&args),
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),

@@ -31,6 +31,39 @@ pub(crate) fn cpu_time(pid: i32) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 10))
 }
 
+/// CPU time used so far by the processes that live, to the nanosecond: for what takes less than
+/// the ticks of [`cpu_time`].
+#[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly"))]
+pub(crate) fn cpu_clock(pid: i32) -> Option<Duration> {
+    let clock = |pid: i32| {
+        let clock = nix::time::clock_getcpuclockid(nix::unistd::Pid::from_raw(pid)).ok()?;
+        nix::time::clock_gettime(clock).ok().map(Duration::from)
+    };
+    let own = clock(pid)?;
+    Some(own + family(pid)[1..].iter().filter_map(|&pid| clock(pid)).sum::<Duration>())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
+pub(crate) fn cpu_clock(_pid: i32) -> Option<Duration> {
+    None
+}
+
+/// CPU time that this process has used so far.
+pub(crate) fn cpu_clock_of_self() -> Option<Duration> {
+    let clock = nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID;
+    nix::time::clock_gettime(clock).ok().map(Duration::from)
+}
+
+/// CPU time that the whole machine has used so far, in ticks of 10 ms.
+pub(crate) fn machine_time() -> Option<Duration> {
+    let stat = read("/proc/stat")?;
+    let fields = stat.lines().next()?.split_whitespace().skip(1);
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    // user, nice, system; idle and iowait are none; irq, softirq, and what the host took (steal).
+    let busy: u64 = ticks.get(..8)?.iter().sum::<u64>() - ticks[3] - ticks[4];
+    Some(Duration::from_millis(busy * 10))
+}
+
 /// How long its threads have stood in line for a CPU, able to run, so far.
 pub(crate) fn cpu_wait(pid: i32) -> Option<Duration> {
     sum(pid, |pid| {
@@ -46,7 +79,13 @@ pub(crate) fn cpu_wait(pid: i32) -> Option<Duration> {
 
 /// Memory resident in RAM, in bytes. What the kernel holds in socket buffers is not in it.
 pub(crate) fn memory(pid: i32) -> Option<u64> {
-    sum(pid, |pid| vm_rss(&read(&format!("/proc/{pid}/status"))?))
+    sum(pid, |pid| kib(&read(&format!("/proc/{pid}/status"))?, "VmRSS:"))
+}
+
+/// The process's part of the memory: what it shares with others counts for each of them in part
+/// (Pss, proc(5)). Without it, forked processes would count the same pages again and again.
+pub(crate) fn memory_share(pid: i32) -> Option<u64> {
+    sum(pid, |pid| kib(&read(&format!("/proc/{pid}/smaps_rollup"))?, "Pss:"))
 }
 
 /// Open descriptors.
@@ -74,7 +113,8 @@ fn sum(pid: i32, of: impl Fn(i32) -> Option<u64>) -> Option<u64> {
     of(pid).map(|own| own + others)
 }
 
-fn tasks(pid: i32) -> Vec<i32> {
+/// The threads of a process, the first one first.
+pub(crate) fn tasks(pid: i32) -> Vec<i32> {
     let mut tasks: Vec<i32> = linux(&format!("/proc/{pid}/task"))
         .and_then(|path| fs::read_dir(path).ok())
         .into_iter()
@@ -106,8 +146,9 @@ fn ticks(stat: &str) -> Option<u64> {
     (0..4).map(|_| fields.next()?.parse::<u64>().ok()).sum()
 }
 
-fn vm_rss(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The field of a `/proc` file that is given in KiB, in bytes.
+fn kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024)
 }
@@ -179,8 +220,8 @@ mod tests {
 
     #[test]
     fn memory_is_the_resident_part_in_bytes() {
-        assert_eq!(vm_rss("VmSize:\t 9000 kB\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(vm_rss("Name:\tzombie\n"), None);
+        assert_eq!(kib("VmSize:\t 9000 kB\nVmRSS:\t    1234 kB\n", "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(kib("Name:\tzombie\n", "VmRSS:"), None);
     }
 
     #[test]
@@ -202,6 +243,8 @@ mod tests {
     fn this_process_is_seen() {
         let pid = std::process::id() as i32;
         assert!(memory(pid) > Some(0) && descriptors(pid) > Some(0) && cpu_time(pid).is_some());
+        assert!(cpu_clock(pid).is_some() && memory_share(pid) <= memory(pid));
         assert_eq!(cpu_time(i32::MAX), None, "nobody has this number");
+        assert_eq!(cpu_clock(5_000_000), None, "more than Linux ever gives");
     }
 }
