@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Judges servers from outside, and holds the course's documents to its code
+/// Judges servers, measures them, shows how they work, and holds the course's documents to its code
 #[derive(Parser)]
 enum Lab {
     Bench(lab::bench::BenchArgs),
@@ -11,6 +11,7 @@ enum Lab {
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
     Scaling(lab::scaling::ScalingArgs),
+    Tour(lab::tour::TourArgs),
 }
 
 fn main() -> ExitCode {
@@ -20,5 +21,6 @@ fn main() -> ExitCode {
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
         Lab::Scaling(args) => lab::scaling::main(&args),
+        Lab::Tour(args) => lab::tour::main(&args),
     }
 }
