@@ -1,6 +1,6 @@
 //! What O_NONBLOCK applies to.
 
-use super::sockets::{client_of, listener};
+use super::sockets::{client_of, listener, outcome};
 use super::{Claim, Experiment, Finding, Found, Verdict};
 use common::would_block;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -51,11 +51,11 @@ fn run() -> Found {
 
     let (reader, _writer) = pipe()?;
     set_nonblocking(&reader)?;
-    let empty_pipe = outcome(&reader);
+    let empty_pipe = of_read(&reader);
     // Any file that is not empty.
     let file = File::open(std::env::current_exe()?)?;
     set_nonblocking(&file)?;
-    let of_file = outcome(&file);
+    let of_file = of_read(&file);
 
     let [en, zh] = if after { ["it blocks", "阻塞"] } else { ["it does not", "非阻塞"] };
     let eagain = if in_vain { "EAGAIN" } else { "?" };
@@ -79,12 +79,9 @@ fn set_nonblocking(file: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// What a read of one byte gives: how many came, or the error's name.
-fn outcome(file: &impl AsFd) -> String {
-    match read(file, &mut [0]) {
-        Ok(count) => count.to_string(),
-        Err(errno) => format!("{errno:?}"),
-    }
+/// What a read of one byte gives.
+fn of_read(file: &impl AsFd) -> String {
+    outcome(&read(file, &mut [0]).map_err(io::Error::from))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! S2's second question: how does a client leave without disturbing the server and the others?
 
-use super::sockets::{PATIENCE, arrival, here, pair, reset, running};
+use super::sockets::{PATIENCE, arrival, here, outcome, pair, reset, running};
 use super::{Claim, Experiment, Finding, Found, Verdict};
 use crate::check::client::Client;
 use crate::check::server::Server;
@@ -83,11 +83,7 @@ fn run() -> Found {
     let of_closed = closed.read(&mut [0; 10]);
     let of_broken = broken.read(&mut [0; 10]);
     let succeeds = matches!(of_closed, Ok(0)) && of_broken.is_err();
-    let said = |result: std::io::Result<usize>| match result {
-        Ok(count) => format!("{count}"),
-        Err(error) => common::reason(&error),
-    };
-    let (of_closed, of_broken) = (said(of_closed), said(of_broken));
+    let (of_closed, of_broken) = (outcome(&of_closed), outcome(&of_broken));
 
     let programs = ["select", "poll", "epoll"].into_iter().filter(|name| here(name));
     let programs: Vec<_> = programs.collect();
@@ -103,7 +99,7 @@ fn run() -> Found {
     let runs = programs.len() * WAYS.len();
     let fine = runs - disturbed.len();
     let why = disturbed.iter().map(|why| format!("; {why}")).collect::<String>();
-    let programs = programs.join(", ");
+    let [programs, programs_zh] = [", ", "、"].map(|comma| programs.join(comma));
     Ok(vec![
         Finding::new(
             succeeds,
@@ -123,7 +119,7 @@ fn run() -> Found {
                 WAYS.map(|way| way.name).join(", ")
             ),
             format!(
-                "{programs}；客户端 1 分别以{}离开：{runs} 种情形中有 {fine} 种，2 和 3 得到回答，4 \
+                "{programs_zh}；客户端 1 分别以{}离开：{runs} 种情形中有 {fine} 种，2 和 3 得到回答，4 \
                  连得上，描述符也收回了{why}",
                 WAYS.map(|way| way.zh).join("、")
             ),

@@ -82,7 +82,6 @@ pub(super) const EPOLL_LIMITS: Experiment = Experiment {
     run: epoll,
 };
 
-/// What 64 descriptors are told to serve, and what they serve of it.
 const FILES: u32 = 64;
 const HUNDRED: usize = 100;
 
@@ -97,51 +96,54 @@ fn beyond_the_set() -> Found {
     }
     let server = running("select", None)?;
     let own = server.descriptors().ok();
-    let by_select = asked(&server, MANY)?;
+    let clients = asked(&server, MANY, PATIENCE)?;
+    let served = answered(&clients);
+    let turned_away = clients.iter().filter(|client| client.has_ended()).count();
+    leave(clients);
+
     let server = running("poll", None)?;
-    let by_poll = asked(&server, MANY)?;
-    let (select_served, poll_served) = (answered(&by_select), answered(&by_poll));
-    let turned_away = by_select.iter().filter(|client| client.has_ended()).count();
-    by_select.into_iter().for_each(Client::reset);
+    let clients = asked(&server, MANY, PATIENCE)?;
+    let served_by_poll = answered(&clients);
 
     // The clients are descriptors too, of this process.
-    let highest = by_poll.iter().map(Client::socket).max_by_key(|socket| socket.as_raw_fd());
+    let highest = clients.iter().map(Client::socket).max_by_key(|socket| socket.as_raw_fd());
     let highest = highest.ok_or_else(|| "no client".to_owned())?;
     let number = highest.as_raw_fd();
     let mut entry = [PollFd::new(highest.as_fd(), PollFlags::POLLOUT)];
     let polled = poll(&mut entry, PollTimeout::ZERO)? == 1 && number > 1023;
-    by_poll.into_iter().for_each(Client::reset);
+    leave(clients);
 
     let bits = 8 * size_of::<FdSet>();
     // No sets: only whether the kernel minds the number.
     let none = None::<&mut FdSet>;
     let wide = select(2000, none, None, None, &mut TimeVal::zero()).is_ok();
 
-    let all = own.map_or(String::new(), |own| format!(" ({own} of its own)"));
-    let all_zh = own.map_or(String::new(), |own| format!("（自己有 {own} 个描述符）"));
-    let fits = own.is_none_or(|own| own as usize + select_served == select::FD_SETSIZE);
+    let fits = own.is_none_or(|own| own as usize + served == select::FD_SETSIZE);
+    let [with, with_zh] = own.map_or([String::new(), String::new()], |own| {
+        [format!(", with {own} descriptors of its own,"), format!("自己有 {own} 个描述符，")]
+    });
     Ok(vec![
         Finding::new(
-            fits && select_served + turned_away == MANY && turned_away > 0 && poll_served == MANY,
+            fits && served + turned_away == MANY && turned_away > 0 && served_by_poll == MANY,
             format!(
-                "{MANY} clients: select{all} served {select_served} and turned {turned_away} away, \
-                 poll served {poll_served}; descriptor {number}, alone: poll takes it, and in a \
-                 set it has no place"
+                "{MANY} clients: select{with} served {served} and turned {turned_away} away; poll \
+                 served {served_by_poll}. One descriptor alone, number {number}: poll takes it, a \
+                 set has no place for it"
             ),
             format!(
-                "{MANY} 个客户端：select{all_zh}服务了 {select_served} 个，谢绝了 {turned_away} \
-                 个，poll 服务了 {poll_served} 个；单独一个描述符，编号 {number}：poll 接受，集合里没有它的位置"
+                "{MANY} 个客户端：select {with_zh}服务了 {served} 个，谢绝了 {turned_away} 个；poll \
+                 服务了 {served_by_poll} 个。单独一个编号 {number} 的描述符：poll 接受，集合里没有它的位置"
             ),
         ),
         Finding::new(
             bits == select::FD_SETSIZE && polled && wide,
             format!(
                 "fd_set is a type of {bits} bits in the C library, and every program is compiled \
-                 with it; the kernel takes descriptor {number} (poll), and a select up to 2000"
+                 with it; the kernel takes descriptor {number} (poll), and a select whose first argument is 2000"
             ),
             format!(
                 "fd_set 是 C 库里一个 {bits} 位的类型，程序编译时就定了；内核接受描述符 {number}（poll），\
-                 也接受到 2000 为止的 select"
+                 第一个参数为 2000 的 select 它也不拒绝"
             ),
         ),
     ])
@@ -150,7 +152,7 @@ fn beyond_the_set() -> Found {
 fn few_files() -> Found {
     let served = |program: &str| {
         let server = running(program, Some(FILES))?;
-        Ok::<_, Unable>((program.to_owned(), answered(&asked(&server, HUNDRED)?)))
+        Ok::<_, Unable>((program.to_owned(), served_with_few(&server)?))
     };
     let programs = ["select", "poll", "epoll"].into_iter().filter(|name| here(name));
     let served = programs.map(served).collect::<Result<Vec<_>, _>>()?;
@@ -196,7 +198,7 @@ fn epoll() -> Found {
     let watches = watches.trim();
     let limited = watches.parse::<u64>().is_ok_and(|watches| watches > 0);
     let server = running("epoll", Some(FILES))?;
-    let served = answered(&asked(&server, HUNDRED)?);
+    let served = served_with_few(&server)?;
     Ok(vec![
         Finding::new(
             (1..FILES as usize).contains(&served),
@@ -227,10 +229,12 @@ fn poll_entries(limit: usize) -> Result<Option<String>, Unable> {
     }))
 }
 
-/// Clients that have asked, and have been answered, turned away, or left waiting for long.
-fn asked(server: &Server, count: usize) -> Result<Vec<Client>, Unable> {
-    /// When nobody has been answered for so long, nobody else will be.
-    const QUIET: Duration = Duration::from_millis(500);
+/// Where some are left waiting by design: when nobody has been answered for so long, nobody else
+/// will be.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Clients that have asked, and have been answered or turned away, unless nothing came for `quiet`.
+fn asked(server: &Server, count: usize, quiet: Duration) -> Result<Vec<Client>, Unable> {
     let mut clients = server.clients(count)?;
     for client in &mut clients {
         client.ask(1);
@@ -239,13 +243,26 @@ fn asked(server: &Server, count: usize) -> Result<Vec<Client>, Unable> {
     let done = |client: &Client| client.is_answered() || client.has_ended();
     loop {
         let before = clients.iter().filter(|client| done(client)).count();
-        let until = Instant::now() + QUIET;
+        let until = Instant::now() + quiet;
         drive(&mut clients, |client| done(client) || Instant::now() > until)?;
         let now = clients.iter().filter(|client| done(client)).count();
         if now == count || (now == before && (now > 0 || began.elapsed() > PATIENCE)) {
             return Ok(clients);
         }
     }
+}
+
+/// How many of a hundred are served.
+fn served_with_few(server: &Server) -> Result<usize, Unable> {
+    let clients = asked(server, HUNDRED, QUIET)?;
+    let served = answered(&clients);
+    leave(clients);
+    Ok(served)
+}
+
+/// With a reset: a thousand that leave in good order would hold their ports for a minute.
+fn leave(clients: Vec<Client>) {
+    clients.into_iter().for_each(Client::reset);
 }
 
 fn answered(clients: &[Client]) -> usize {

@@ -64,7 +64,7 @@ fn run() -> Found {
         Finding::new(
             sent == BYTES,
             format!("while A was served, and before any accept, B connected and sent {sent} bytes"),
-            format!("A 还在服务中，也没有人 accept，B 就连上了，还发送了 {sent} 字节"),
+            format!("A 还在接受服务，也没有人 accept B，B 就已经连上，还发送了 {sent} 字节"),
         ),
         Finding::new(
             blocking == nonblocking && blocking == ALL,

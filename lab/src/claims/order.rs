@@ -93,7 +93,7 @@ fn scanned() -> Found {
         Finding::new(
             seen[0].1 == IN_TURN,
             format!("sent {sent}, answered {select}: a queue would have kept the order"),
-            format!("发送 {sent}，回答 {select}：要是队列，顺序就不会变"),
+            format!("按 {sent} 发送，回答 {select}：如果是队列，先后就不会变"),
         ),
     ])
 }
@@ -110,14 +110,14 @@ fn listed() -> Found {
         Finding::new(
             agrees,
             format!("sent {sent} at once, answered {in_turn}: a list, in the order of arrival"),
-            format!("一起到，发送 {sent}，回答 {in_turn}：是一张表，按到达的先后"),
+            format!("按 {sent} 发送，一起到，回答 {in_turn}：是一张表，按到达的先后"),
         ),
         Finding::new(
             agrees,
             format!(
                 "five names, in the order of pressing: {in_turn}; connected otherwise: {mixed}"
             ),
-            format!("五个名字，按按钮的先后：{in_turn}；换个连接的顺序：{mixed}"),
+            format!("五个名字，按按钮的先后：{in_turn}；换一种连接的顺序：{mixed}"),
         ),
     ])
 }

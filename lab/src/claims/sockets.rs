@@ -5,11 +5,14 @@ use crate::check::programs;
 use crate::check::server::{Server, Start};
 use crate::check::subject::Fault;
 use crate::measure::Target;
+use crate::process::LOOK_AGAIN;
+use common::would_block;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
 use socket2::SockRef;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
@@ -45,6 +48,25 @@ pub(super) fn reset(socket: TcpStream) -> io::Result<()> {
     SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
     drop(socket);
     Ok(())
+}
+
+/// Sends until the kernel takes no more, and a little later still no more: how many bytes. The
+/// socket does not block.
+pub(super) fn fill(mut client: &TcpStream) -> io::Result<u64> {
+    let data = [0; 64 << 10];
+    // What is on its way may still make room.
+    let (mut written, mut in_vain) = (0, 0);
+    while in_vain < 20 {
+        match client.write(&data) {
+            Ok(count) => (written, in_vain) = (written + count as u64, 0),
+            Err(error) if would_block(&error) => {
+                in_vain += 1;
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
 }
 
 /// What poll reports of a socket, asked for `events`, within `patience`.
@@ -122,6 +144,17 @@ pub(super) fn flags<'n>(names: impl Iterator<Item = &'n str>) -> String {
     if names.is_empty() { "–".to_owned() } else { names.join("|") }
 }
 
+/// What a recv gave: how many bytes, or the error's name.
+pub(super) fn outcome(recv: &io::Result<usize>) -> String {
+    match recv {
+        Ok(count) => count.to_string(),
+        Err(error) => match error.raw_os_error() {
+            Some(number) => format!("{:?}", Errno::from_raw(number)),
+            None => error.to_string(),
+        },
+    }
+}
+
 /// Whether this system has what a program of the course is made of.
 pub(super) fn here(program: &str) -> bool {
     programs::named(program).first().is_some_and(|program| program.here)
@@ -151,7 +184,6 @@ impl From<Fault> for Unable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn flags_are_named_without_their_prefix() {

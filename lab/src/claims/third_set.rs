@@ -1,6 +1,6 @@
 //! What select's third set, and poll's POLLPRI, are about.
 
-use super::sockets::{arrival, flags, pair, polled, reset, selected};
+use super::sockets::{arrival, flags, outcome, pair, polled, reset, selected};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use nix::poll::PollFlags;
 use socket2::SockRef;
@@ -54,11 +54,11 @@ fn run() -> Found {
         (looked(&broken)?, ["a reset", "重置"]),
     ];
     let no_data = cases.iter().all(|(look, _)| !look.data);
-    let list = |language: usize, colon: &str, comma: &str| {
+    let list = |language: usize, [colon, comma, semicolon]: [&str; 3]| {
         let case = |(look, name): &(Look, [&str; 2])| {
-            format!("{}{colon}{}, recv: {}", name[language], look.flags, look.recv)
+            format!("{}{colon}{}{comma}recv{colon}{}", name[language], look.flags, look.recv)
         };
-        cases.iter().map(case).collect::<Vec<_>>().join(comma)
+        cases.iter().map(case).collect::<Vec<_>>().join(semicolon)
     };
     Ok(vec![
         Finding::new(
@@ -66,7 +66,7 @@ fn run() -> Found {
             format!("an urgent byte: {byte}; a reset: {error}"),
             format!("紧急字节：{byte}；重置：{error}"),
         ),
-        Finding::new(no_data, list(0, ": ", "; "), list(1, "：", "；")),
+        Finding::new(no_data, list(0, [": ", ", ", "; "]), list(1, ["：", "，", "；"])),
     ])
 }
 
@@ -84,10 +84,7 @@ fn looked(mut socket: &TcpStream) -> Result<Look, Unable> {
     Ok(Look {
         flags: flags(reported.iter_names().map(|(name, _)| name)),
         data: matches!(recv, Ok(1..)),
-        recv: match recv {
-            Ok(count) => count.to_string(),
-            Err(error) => common::reason(&error),
-        },
+        recv: outcome(&recv),
     })
 }
 

@@ -1,6 +1,6 @@
 //! How long the sender's kernel keeps what was sent.
 
-use super::sockets::{PATIENCE, pair};
+use super::sockets::{PATIENCE, fill, pair};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::process::soon;
 use common::would_block;
@@ -70,28 +70,11 @@ fn run() -> Found {
             unread.unacknowledged, unread.unread, read_all.unacknowledged
         ),
         format!(
-            "1000 字节，程序一个也没读：发送端留着 {}，对端内核里有 {}；一直发到谁也不收为止，共 \
-             {written}：留着 {kept}，那边 {there}；全部读完：留着 {}",
+            "发 1000 字节，对端程序一个也没读：发送端留着 {}，对端内核里有 {}；一直发到发不进去为止，共 \
+             {written}：留着 {kept}，对端 {there}；对端全部读完：留着 {}",
             unread.unacknowledged, unread.unread, read_all.unacknowledged
         ),
     )])
-}
-
-/// Sends until the kernel takes no more, and a little later still no more.
-fn fill(mut client: &TcpStream) -> io::Result<u64> {
-    let data = [0; 64 << 10];
-    let (mut written, mut in_vain) = (0, 0);
-    while in_vain < 20 {
-        match client.write(&data) {
-            Ok(count) => (written, in_vain) = (written + count as u64, 0),
-            Err(error) if would_block(&error) => {
-                in_vain += 1;
-                std::thread::sleep(crate::process::LOOK_AGAIN);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(written)
 }
 
 /// Reads until `count` bytes were read, or no more come.
