@@ -90,8 +90,8 @@ fn beyond_the_set() -> Found {
     let limit = descriptor_limit();
     if limit < MANY + 100 {
         return Err(Unable::here(
-            format!("no descriptor is numbered above 1023 here: ulimit -n is {limit}"),
-            format!("这里没有 1023 以上的描述符编号：ulimit -n 是 {limit}"),
+            format!("{MANY} clients are more than fit here: ulimit -n is {limit}"),
+            format!("这里容不下 {MANY} 个客户端：ulimit -n 是 {limit}"),
         ));
     }
     let server = running("select", None)?;

@@ -1,8 +1,7 @@
 //! What makes a socket readable, and what takes its being writable away.
 
-use super::sockets::{arrival, client_of, listener, pair, polled, reset, selected};
+use super::sockets::{arrival, client_of, fill, listener, pair, polled, reset, selected};
 use super::{Claim, Experiment, Finding, Found, Verdict};
-use common::would_block;
 use nix::poll::PollFlags;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -92,13 +91,8 @@ fn writable() -> io::Result<Finding> {
     server.write_all(b"reply")?;
     client.read_exact(&mut [0; 5])?;
     let sent = writable(&server)?;
-    let full = loop {
-        match server.write(&[0; 64 << 10]) {
-            Ok(_) => {}
-            Err(error) if would_block(&error) => break writable(&server)?,
-            Err(error) => return Err(error),
-        }
-    };
+    fill(&server)?;
+    let full = writable(&server)?;
     let word =
         |writable: bool| if writable { ["writable", "可写"] } else { ["not", "不可写"] };
     let [idle_words, sent_words, full_words] = [idle, sent, full].map(word);
