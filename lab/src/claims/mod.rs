@@ -5,7 +5,19 @@
 //! fault of the course, and ends with exit status 1.
 
 mod backlog;
+mod endings;
+mod inherit;
+mod leaving;
+mod limits;
+mod no_accept;
+mod order;
+mod readiness;
 mod report;
+mod select_overwrites;
+mod sockets;
+mod third_set;
+mod unacknowledged;
+mod woken;
 
 use crate::language::{Language, Words};
 use clap::Args;
@@ -38,6 +50,8 @@ pub(crate) enum Verdict {
     Incomplete,
     Outdated,
     Wrong,
+    /// It says nothing: it asks, and the course answers.
+    Question,
 }
 
 /// A sentence of the notes.
@@ -108,11 +122,48 @@ pub(crate) struct Experiment {
 }
 
 /// All of them, in the order of the list.
-const EXPERIMENTS: &[&Experiment] = &[&backlog::BACKLOG];
+const EXPERIMENTS: &[&Experiment] = &[
+    &backlog::BACKLOG,
+    &no_accept::NO_ACCEPT,
+    &unacknowledged::UNACKNOWLEDGED,
+    &inherit::INHERIT,
+    &select_overwrites::SELECT_OVERWRITES,
+    &limits::FD_SETSIZE,
+    &limits::DESCRIPTOR_LIMIT,
+    &limits::EPOLL_LIMITS,
+    &third_set::THIRD_SET,
+    &readiness::READINESS,
+    &endings::ENDINGS,
+    &woken::WOKEN_NOT_SIGNALLED,
+    &order::ORDER,
+    &order::READY_LIST,
+    &leaving::LEAVING,
+];
 
 /// Runs `lab claims`.
 #[must_use]
 pub fn main(args: &ClaimsArgs) -> ExitCode {
     crate::check::suite::descriptor_limit();
     report::main(args)
+}
+
+/// For the experiments' own tests: what they find is what the course says.
+#[cfg(test)]
+fn confirm(experiment: &Experiment) {
+    use std::sync::{Mutex, PoisonError};
+    // One at a time: one experiment's thousand descriptors would leave another, in the same
+    // process, none that select can watch.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    crate::check::suite::descriptor_limit();
+    match (experiment.run)() {
+        Ok(findings) => {
+            assert_eq!(findings.len(), experiment.claims.len(), "{}", experiment.name);
+            for (claim, finding) in experiment.claims.iter().zip(findings) {
+                assert!(finding.agrees, "{}: {}", claim.quote, finding.seen.en);
+            }
+        }
+        Err(Unable::Here(why)) => eprintln!("{} left out: {}", experiment.name, why.en),
+        Err(Unable::Failed(why)) => panic!("{}: {why}", experiment.name),
+    }
 }

@@ -140,6 +140,7 @@ impl Verdict {
             Self::Incomplete => ["incomplete", "不完整"],
             Self::Outdated => ["outdated", "过时"],
             Self::Wrong => ["wrong", "错误"],
+            Self::Question => ["a question", "思考题"],
         };
         of(&words, language)
     }
