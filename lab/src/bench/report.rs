@@ -4,6 +4,7 @@ use super::BenchArgs;
 use super::measured::Measured;
 use crate::measure::{Cpus, Series};
 use crate::table::{figures_from, say, table};
+use comfy_table::TableComponent;
 use std::io;
 
 /// What stands where nothing could be measured.
@@ -16,14 +17,14 @@ pub(super) fn print(measured: &[Measured], args: &BenchArgs) -> io::Result<()> {
 fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
     let mut table = table([
         "server",
-        "CPU µs/message",
-        "(least–most)",
+        "CPU µs",
+        "least–most",
         "ratio",
         "messages/s",
         "p50 µs",
         "p99 µs",
         "idle KiB",
-        "calls/message",
+        "calls",
     ]);
     for one in measured {
         let figure = |series: &Series, digits| shown(series.median(), digits);
@@ -31,7 +32,7 @@ fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
         table.add_row([
             one.target.name.clone(),
             figure(&one.cpu, 2),
-            spread.map_or(UNSEEN.into(), |(least, most)| format!("({least:.2}–{most:.2})")),
+            spread.map_or(UNSEEN.into(), |(least, most)| format!("{least:.2}–{most:.2}")),
             ratio(one, measured).map_or(UNSEEN.into(), |ratio| format!("{ratio:.2}×")),
             figure(&one.rate, 0),
             figure(&one.p50, 0),
@@ -41,10 +42,13 @@ fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
         ]);
     }
     figures_from(&mut table, 1);
+    // One line for each server: what is compared should stand close together.
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
     format!("{table}\n{}\n", conditions(measured, args))
 }
 
-/// Under what conditions that was, and what else the machine did.
+/// What the columns are, under what conditions that was, and what else the machine did.
 fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
     let idle = if args.idle > 0 { format!(" and {} idle", args.idle) } else { String::new() };
     let cpus = match Cpus::choose(args.one_cpu) {
@@ -57,7 +61,8 @@ fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
     let rounds =
         if args.rounds == 1 { "1 round".into() } else { format!("{} rounds", args.rounds) };
     let mut text = format!(
-        "{} talking clients{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
+        "CPU µs and calls: CPU time and system calls of the server for each message; idle KiB: its \
+         memory for each silent client.\n{} talking clients{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
         args.clients,
         args.size,
         args.seconds.as_secs_f64(),

@@ -120,9 +120,15 @@ fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, [String; 3
 
 /// A claim's own words, and below them what they say.
 fn said(claim: &super::Claim, language: Language) -> String {
-    match language {
-        Language::English => format!("{} 「{}」\n{}", claim.note, claim.quote, claim.says[0]),
-        Language::Chinese => format!("{}「{}」\n{}", claim.note, claim.quote, claim.says[1]),
+    let space = match language {
+        Language::English => " ",
+        // The bracket brings its own.
+        Language::Chinese => "",
+    };
+    let quoted = format!("{}{space}「{}」", claim.note, claim.quote);
+    match of(&claim.says, language) {
+        "" => quoted,
+        says => format!("{quoted}\n{says}"),
     }
 }
 

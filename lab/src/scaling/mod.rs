@@ -45,7 +45,8 @@ pub struct ScalingArgs {
     output: PathBuf,
 }
 
-const MODELS: [&str; 5] = ["select", "poll", "epoll", "uring", "thread_per_connection"];
+/// Each model that can hold as many; a thread each ends at some 16,000 (vm.max_map_count).
+const MODELS: [&str; 6] = ["select", "poll", "nonblocking", "epoll", "selectors", "uring"];
 
 /// How long each point is measured.
 const TIME: Duration = Duration::from_millis(300);
