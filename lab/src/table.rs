@@ -1,6 +1,6 @@
 //! Tables for a terminal: as wide as it is, and readable in a file.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use std::io::{self, Write};
 
 /// How wide a table is where there is no terminal.
@@ -18,11 +18,14 @@ pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
     table
 }
 
-/// The columns from `first` on hold figures.
+/// The columns from `first` on hold figures, to be compared from row to row: a line each, close
+/// together.
 pub(crate) fn figures_from(table: &mut Table, first: usize) {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
 }
 
 /// Written and flushed at once: the next line may be seconds away.

@@ -1,5 +1,6 @@
 //! One server in all rounds.
 
+use crate::check::subject::Gives;
 use crate::measure::strace::Strace;
 use crate::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use crate::process::observe;
@@ -71,6 +72,9 @@ impl Measured {
         /// Enough to be seen beside a page of 4 KiB, and few enough for a process each.
         const FEW: usize = 20;
         const MANY: usize = 400;
+        if self.target.subject.gives < Gives::Answers {
+            return Ok(None);
+        }
         let server = self.target.start()?;
         let pid = server.process.pid();
         let first = crowd(server.addr, FEW).map_err(|why| self.in_words(&why))?;

@@ -4,7 +4,6 @@ use super::BenchArgs;
 use super::measured::Measured;
 use crate::measure::{Cpus, Series};
 use crate::table::{figures_from, say, table};
-use comfy_table::TableComponent;
 use std::io;
 
 /// What stands where nothing could be measured.
@@ -42,9 +41,6 @@ fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
         ]);
     }
     figures_from(&mut table, 1);
-    // One line for each server: what is compared should stand close together.
-    table.remove_style(TableComponent::HorizontalLines);
-    table.remove_style(TableComponent::MiddleIntersections);
     format!("{table}\n{}\n", conditions(measured, args))
 }
 
@@ -62,8 +58,9 @@ fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
         if args.rounds == 1 { "1 round".into() } else { format!("{} rounds", args.rounds) };
     let mut text = format!(
         "CPU µs and calls: CPU time and system calls of the server for each message; idle KiB: its \
-         memory for each silent client.\n{} talking clients{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
+         memory for each silent client.\n{} talking {}{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
         args.clients,
+        if args.clients == 1 { "client" } else { "clients" },
         args.size,
         args.seconds.as_secs_f64(),
     );

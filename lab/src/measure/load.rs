@@ -8,7 +8,7 @@ use common::{interrupted, reason, would_block};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -101,7 +101,7 @@ pub(crate) fn load(
         poll.poll(&mut events, Some(PATIENCE)).or_else(ignore_interruption).map_err(words)?;
         let now = Instant::now();
         if events.is_empty() && now - heard >= PATIENCE {
-            return Err(format!("no answer for {} s", PATIENCE.as_secs()));
+            return Err(lost(&ErrorKind::WouldBlock.into()));
         }
         if began.is_none() && now >= warm {
             waits.clear();
@@ -151,7 +151,7 @@ impl Talker {
                 Ok(count) => self.unsent -= count,
                 Err(error) if would_block(&error) => break,
                 Err(error) if interrupted(&error) => {}
-                Err(error) => return Err(format!("the server left: {}", reason(&error))),
+                Err(error) => return Err(lost(&error)),
             }
         }
         Ok(())
@@ -161,7 +161,7 @@ impl Talker {
     fn hear(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
         while self.missing > 0 {
             match self.socket.read(buffer) {
-                Ok(0) => return Err("the server closed a connection".to_owned()),
+                Ok(0) => return Err(lost(&ErrorKind::UnexpectedEof.into())),
                 Ok(count) if count > self.missing => {
                     return Err(format!("{} bytes more than were sent", count - self.missing));
                 }
@@ -174,7 +174,7 @@ impl Talker {
                 }
                 Err(error) if would_block(&error) => return Ok(false),
                 Err(error) if interrupted(&error) => {}
-                Err(error) => return Err(format!("the server left: {}", reason(&error))),
+                Err(error) => return Err(lost(&error)),
             }
         }
         Ok(self.missing == 0)
@@ -209,11 +209,11 @@ pub(crate) fn crowd_watched(
         }
         for client in &mut clients[first..] {
             let sent = client.write_all(b"hello");
-            sent.map_err(|error| format!("a client was lost: {}", reason(&error)))?;
+            sent.map_err(|error| lost(&error))?;
         }
         for client in &mut clients[first..] {
             let heard = client.read_exact(&mut [0; 5]);
-            heard.map_err(|error| format!("a client had no answer: {}", reason(&error)))?;
+            heard.map_err(|error| lost(&error))?;
         }
         arrived(clients.len());
     }
@@ -230,9 +230,18 @@ pub(crate) fn exchange(addr: SocketAddr, size: usize, messages: usize) -> Result
     let mut bytes = vec![b'a'; size];
     for _ in 0..messages {
         let exchanged = client.write_all(&bytes).and_then(|()| client.read_exact(&mut bytes));
-        exchanged.map_err(|error| format!("a client had no answer: {}", reason(&error)))?;
+        exchanged.map_err(|error| lost(&error))?;
     }
     Ok(())
+}
+
+/// Why a client has no answer. A read or write that is out of time says that it would block.
+fn lost(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "the server closed a connection".to_owned(),
+        ErrorKind::WouldBlock => format!("no answer for {} s", PATIENCE.as_secs()),
+        _ => format!("a connection was lost: {}", reason(error)),
+    }
 }
 
 fn connect(addr: SocketAddr) -> Result<std::net::TcpStream, String> {

@@ -61,6 +61,8 @@ struct Measured {
     most: usize,
     /// Why not to the end.
     limit: Option<String>,
+    /// It gave up in a round: the next would be no better.
+    ended: bool,
 }
 
 /// Why there is nothing to show.
@@ -72,11 +74,11 @@ enum Ended {
 /// Runs `lab scaling`.
 #[must_use]
 pub fn main(args: &ScalingArgs) -> ExitCode {
-    let done = servers(args).and_then(|servers| {
+    let done = servers(args).and_then(|mut servers| {
         // Before the minutes of measuring, not after them.
         let file = std::fs::File::create(&args.output);
         let file = file.map_err(|error| Ended::Failed(cannot_write(args, &error)))?;
-        let data = measure(&servers, args).map_err(Ended::Failed)?;
+        let data = measure(&mut servers, args).map_err(Ended::Failed)?;
         let written = data.write(file);
         written.map_err(|error| Ended::Failed(cannot_write(args, &error)))?;
         Ok(report(&data, &servers, args).is_ok())
@@ -128,7 +130,7 @@ impl Measured {
         let target = Target::row(row)?;
         let limit = target.subject.exception("many_clients").map(str::to_owned);
         let most = if limit.is_some() { most.min(SHORT_OF_1024) } else { most };
-        Ok(Self { target, most, limit })
+        Ok(Self { target, most, limit, ended: false })
     }
 
     /// How many are silent at each point.
@@ -141,7 +143,6 @@ impl Measured {
 
     /// One round: a fresh server, and ever more clients.
     fn round(&self, data: &mut Data, at: &dyn Fn(usize)) -> Result<(), String> {
-        let words = |why: String| format!("{}: {why}", self.target.name);
         let server = self.target.start()?;
         let pid = server.process.pid();
         if let Some(cpus) = Cpus::choose(true) {
@@ -150,17 +151,17 @@ impl Measured {
         let mut silent = Vec::new();
         for point in self.points() {
             at(point);
-            silent.append(&mut crowd(server.addr, point - silent.len()).map_err(words)?);
+            silent.append(&mut crowd(server.addr, point - silent.len())?);
             let mut clock = Vec::new();
             let one = Load { clients: 1, size: 64, time: TIME };
             let mark = || clock.push(observe::cpu_clock(pid));
-            let answers = load(server.addr, one, mark).map_err(words)?;
+            let answers = load(server.addr, one, mark)?;
             let spent = match &clock[..] {
                 [Some(before), Some(after)] => after.saturating_sub(*before),
                 _ => return Err("this system does not tell the CPU time of a process".to_owned()),
             };
             if answers.messages == 0 {
-                return Err(words(format!("no answer in {} ms", TIME.as_millis())));
+                return Err(format!("no answer in {} ms", TIME.as_millis()));
             }
             let cpu = spent.as_secs_f64() * 1e6 / answers.messages as f64;
             data.add(&self.target.name, point, cpu);
@@ -169,7 +170,7 @@ impl Measured {
     }
 }
 
-fn measure(servers: &[Measured], args: &ScalingArgs) -> Result<Data, String> {
+fn measure(servers: &mut [Measured], args: &ScalingArgs) -> Result<Data, String> {
     let points: usize = servers.iter().map(|server| server.points().len()).sum();
     let bar = ProgressBar::new((points * args.rounds as usize) as u64);
     let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}, {eta} left");
@@ -177,12 +178,16 @@ fn measure(servers: &[Measured], args: &ScalingArgs) -> Result<Data, String> {
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut data = Data::default();
     for _ in 0..args.rounds {
-        for server in servers {
+        for server in servers.iter_mut().filter(|server| !server.ended) {
             let at = |point| {
                 bar.set_message(format!("{}, {point} silent", server.target.name));
                 bar.inc(1);
             };
-            server.round(&mut data, &at)?;
+            if let Err(why) = server.round(&mut data, &at) {
+                // What it did until then is measured; the others have their turn.
+                let last = data.of(&server.target.name).last().ok_or_else(|| why.clone())?;
+                (server.most, server.limit, server.ended) = (last.silent, Some(why), true);
+            }
         }
     }
     bar.finish_and_clear();
