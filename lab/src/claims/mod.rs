@@ -4,8 +4,15 @@
 //! verdicts are the course's, printed in its chapters; a measurement that contradicts one is a
 //! fault of the course, and ends with exit status 1.
 
+mod address_space;
 mod backlog;
+mod completion;
+mod epoll_calls;
+mod readiness;
 mod report;
+mod timeouts;
+mod triggers;
+mod watch;
 
 use crate::language::{Language, Words};
 use clap::Args;
@@ -108,7 +115,22 @@ pub(crate) struct Experiment {
 }
 
 /// All of them, in the order of the list.
-const EXPERIMENTS: &[&Experiment] = &[&backlog::BACKLOG];
+const EXPERIMENTS: &[&Experiment] = &[
+    &backlog::BACKLOG,
+    &timeouts::TIMEOUTS,
+    &readiness::WRITABLE,
+    &readiness::WRITABLE_AGAIN,
+    &readiness::READY_BUT_NO_DATA,
+    &readiness::REGULAR_FILES,
+    &readiness::NOT_ONLY_SOCKETS,
+    &triggers::LEVEL_AND_EDGE,
+    &triggers::EDGE_CALLS,
+    &epoll_calls::EPOLL_MMAP,
+    &epoll_calls::INTEREST_CHANGES,
+    &epoll_calls::WHERE_IT_BLOCKS,
+    &completion::COMPLETION,
+    &address_space::ADDRESS_SPACE,
+];
 
 /// Runs `lab claims`.
 #[must_use]
