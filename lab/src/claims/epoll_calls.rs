@@ -83,7 +83,7 @@ fn epoll_mmap() -> Found {
             ),
             format!(
                 "关注 {WATCHED} 个：1 个就绪，拷贝来 {one} 项（{} 字节）；全部就绪，{all} 项（{} \
-                 字节）。不必每次递交的是那 {WATCHED} 个的名单",
+                 字节）。省掉的是每次递交那 {WATCHED} 个的名单",
                 one * entry,
                 all * entry
             ),
