@@ -83,7 +83,7 @@ fn serving(mut trace: Trace) -> Trace {
     trace
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::measure::strace::Call;

@@ -261,25 +261,27 @@ fn descriptor_of_epoll(pid: i32) -> Option<Option<String>> {
     Some(found.map(|entry| entry.file_name().to_string_lossy().into_owned()))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use super::super::watch::{agrees, agrees_where_seen};
+    use super::super::watch;
     use super::*;
     use crate::measure::strace::Call;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn epoll_copies_what_is_ready_and_maps_nothing() {
-        agrees(&EPOLL_MMAP);
+        watch::agrees(&EPOLL_MMAP);
     }
 
     #[test]
     fn every_change_of_interest_is_handed_over() {
-        agrees_where_seen(&INTEREST_CHANGES);
+        watch::agrees_where_seen(&INTEREST_CHANGES);
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn it_sleeps_in_the_wait_and_not_in_the_making() {
-        agrees(&WHERE_IT_BLOCKS);
+        watch::agrees(&WHERE_IT_BLOCKS);
     }
 
     #[test]
