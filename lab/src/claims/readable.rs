@@ -1,17 +1,15 @@
-//! What makes a socket readable, and what takes its being writable away.
+//! What makes a socket readable.
 
-use super::sockets::{arrival, client_of, fill, listener, pair, polled, reset, selected};
+use super::sockets::{arrival, client_of, listener, pair, reset, selected};
 use super::{Claim, Experiment, Finding, Found, Verdict};
-use nix::poll::PollFlags;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::net::Shutdown;
 
-pub(super) const READINESS: Experiment = Experiment {
-    name: "readiness",
+pub(super) const READABLE: Experiment = Experiment {
+    name: "readable",
     does: [
-        "what makes a socket readable; what a client still takes that sends no more; when a socket is writable",
-        "什么使套接字可读；不再发送的客户端还收不收；套接字何时可写",
+        "what makes a socket readable, and what a client still takes that sends no more",
+        "什么使套接字可读；不再发送的客户端还收不收",
     ],
     claims: &[
         Claim {
@@ -26,21 +24,12 @@ pub(super) const READINESS: Experiment = Experiment {
             says: ["readable, and no data: the client has closed", "可读而没有数据：客户端关闭了"],
             verdict: Verdict::Incomplete,
         },
-        Claim {
-            note: "S4",
-            quote: "因为它已经恢复不可写状态了",
-            says: [
-                "when all is sent, the socket has become unwritable again",
-                "发完之后，套接字又变得不可写了",
-            ],
-            verdict: Verdict::Wrong,
-        },
     ],
     run,
 };
 
 fn run() -> Found {
-    Ok(vec![readable()?, half_closed()?, writable()?])
+    Ok(vec![readable()?, half_closed()?])
 }
 
 fn readable() -> Result<Finding, super::Unable> {
@@ -82,36 +71,10 @@ fn half_closed() -> io::Result<Finding> {
     ))
 }
 
-fn writable() -> io::Result<Finding> {
-    let (mut client, mut server) = pair()?;
-    let writable = |socket: &TcpStream| {
-        polled(socket, PollFlags::POLLOUT, Duration::ZERO).map(|flags| !flags.is_empty())
-    };
-    let idle = writable(&server)?;
-    server.write_all(b"reply")?;
-    client.read_exact(&mut [0; 5])?;
-    let sent = writable(&server)?;
-    fill(&server)?;
-    let full = writable(&server)?;
-    let word =
-        |writable: bool| if writable { ["writable", "可写"] } else { ["not", "不可写"] };
-    let [idle_words, sent_words, full_words] = [idle, sent, full].map(word);
-    let say = |of: usize, states: [&str; 3], colon: &str, comma: &str| {
-        let words = [idle_words[of], sent_words[of], full_words[of]];
-        let each = states.iter().zip(words).map(|(state, word)| format!("{state}{colon}{word}"));
-        each.collect::<Vec<_>>().join(comma)
-    };
-    Ok(Finding::new(
-        idle && sent && !full,
-        say(0, ["nothing to send", "all is sent", "the peer reads nothing"], ": ", "; "),
-        say(1, ["没有要发的", "发完之后", "对端一直不读"], "：", "；"),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
-    fn readable_is_more_than_data_and_writable_is_nearly_always() {
-        crate::claims::confirm(&super::READINESS);
+    fn readable_is_more_than_data() {
+        crate::claims::confirm(&super::READABLE);
     }
 }
