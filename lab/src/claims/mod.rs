@@ -5,7 +5,22 @@
 //! fault of the course, and ends with exit status 1.
 
 mod backlog;
+mod busy_asking;
+mod caller_sleeps;
+mod copy_phase;
+mod few_and_many;
+mod idle_cost;
+mod looks;
+mod pause;
+mod pool;
 mod report;
+mod serial;
+mod slow_handler;
+mod threads;
+#[cfg(test)]
+mod trial;
+mod two_waits;
+mod visitor;
 
 use crate::language::{Language, Words};
 use clap::Args;
@@ -108,7 +123,20 @@ pub(crate) struct Experiment {
 }
 
 /// All of them, in the order of the list.
-const EXPERIMENTS: &[&Experiment] = &[&backlog::BACKLOG];
+const EXPERIMENTS: &[&Experiment] = &[
+    &backlog::BACKLOG,
+    &serial::SERIAL,
+    &pool::POOL,
+    &busy_asking::BUSY_ASKING,
+    &pause::PAUSE,
+    &copy_phase::COPY_PHASE,
+    &caller_sleeps::CALLER_SLEEPS,
+    &two_waits::TWO_WAITS,
+    &slow_handler::SLOW_HANDLER,
+    &idle_cost::IDLE_COST,
+    &idle_cost::COPYING_OR_ASKING,
+    &few_and_many::FEW_AND_MANY,
+];
 
 /// Runs `lab claims`.
 #[must_use]

@@ -1,0 +1,131 @@
+//! One client after the other, and a thread for each.
+
+use super::looks::micros;
+use super::visitor::{A_WHILE, PATIENCE, Visitor};
+use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::Target;
+use crate::process::observe;
+use std::time::{Duration, Instant};
+
+pub(super) const SERIAL: Experiment = Experiment {
+    name: "serial",
+    does: [
+        "A is connected and silent, B comes and asks: `blocking`, `thread_per_connection`",
+        "A 连着不说话，B 来提问：`blocking`、`thread_per_connection`",
+    ],
+    claims: &[
+        Claim {
+            note: "S0",
+            quote: "B用户可以连接,但是也必须等待A处理完事",
+            says: [
+                "with setblocking(0) B can connect, but waits for A",
+                "说的是加上 setblocking(0)",
+            ],
+            verdict: Verdict::Wrong,
+        },
+        Claim {
+            note: "S2",
+            quote: "线程将无法执行任何运算或响应任何的网络请求",
+            says: ["blocked, the thread can do nothing else", "说的是阻塞中的线程"],
+            verdict: Verdict::Right,
+        },
+        Claim {
+            note: "S2",
+            quote: "任何一个连接的阻塞都不会影响其他的连接",
+            says: ["with a thread each, no connection affects another", "每个连接有自己的线程"],
+            verdict: Verdict::Right,
+        },
+        Claim {
+            note: "S2",
+            quote: "比如socketserver…就叫多路复用",
+            says: [
+                "socketserver: several clients, one thread, that is multiplexing",
+                "多个客户端连接，单线程下实现并发效果",
+            ],
+            verdict: Verdict::Wrong,
+        },
+    ],
+    run,
+};
+
+fn run() -> Found {
+    let one = second_client("blocking")?;
+    let each = second_client("thread_per_connection")?;
+    let connected = micros(one.connected.as_secs_f64() * 1e6);
+    let while_there = |b: &Second| match (b.while_a_was_there, b.after_a_left) {
+        (true, _) => ("at once", "立即得到回答"),
+        (false, true) => ("only after A had left", "A 走后才得到回答"),
+        (false, false) => ("never", "始终没有得到回答"),
+    };
+    let ((one_en, one_zh), (each_en, each_zh)) = (while_there(&one), while_there(&each));
+    let waits = !one.while_a_was_there && one.after_a_left;
+    let (one_threads, each_threads) = (one.threads, each.threads);
+    Ok(vec![
+        Finding::new(
+            waits && one.connected < PATIENCE / 2,
+            format!(
+                "`blocking`, whose listener blocks: B connected in {connected}, answered {one_en}"
+            ),
+            format!("`blocking` 的监听套接字是阻塞的：B 用 {connected} 就连上了，{one_zh}"),
+        ),
+        Finding::new(
+            waits,
+            format!("`blocking`, its one thread asleep in recv for A: B was answered {one_en}"),
+            format!("`blocking` 唯一的线程为 A 睡在 recv 里：B {one_zh}"),
+        ),
+        Finding::new(
+            each.while_a_was_there,
+            format!("`thread_per_connection`: B was answered {each_en}, A still there"),
+            format!("`thread_per_connection`：A 还在，B {each_zh}"),
+        ),
+        Finding::new(
+            waits && one_threads == 1 && each.while_a_was_there && each_threads == 3,
+            format!(
+                "its TCPServer is the loop of `blocking`: {one_threads} thread, B answered \
+                 {one_en}; its ThreadingTCPServer makes threads: {each_threads} with two clients"
+            ),
+            format!(
+                "它的 TCPServer 就是 `blocking` 的循环：{one_threads} 个线程，B {one_zh}；\
+                 ThreadingTCPServer 靠的是线程：两个客户端时共 {each_threads} 个"
+            ),
+        ),
+    ])
+}
+
+/// What B found.
+struct Second {
+    connected: Duration,
+    while_a_was_there: bool,
+    after_a_left: bool,
+    threads: usize,
+}
+
+fn second_client(program: &str) -> Result<Second, Unable> {
+    let server = Target::program(program)?.start()?;
+    let mut a = Visitor::connect(server.addr)?;
+    // An answer: the server has accepted A, and waits for more.
+    a.exchange()?;
+    let began = Instant::now();
+    let mut b = Visitor::connect(server.addr)?;
+    let connected = began.elapsed();
+    b.ask()?;
+    let while_a_was_there = b.answered(if program == "blocking" { A_WHILE } else { PATIENCE })?;
+    let threads = observe::tasks(server.process.pid()).len();
+    if threads == 0 {
+        return Err(Unable::here("its threads are not seen here", "这里看不到它的线程"));
+    }
+    drop(a);
+    let after_a_left = !while_a_was_there && b.answered(PATIENCE)?;
+    Ok(Second { connected, while_a_was_there, after_a_left, threads })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::trial::confirms;
+
+    #[test]
+    fn one_thread_serves_one_client_at_a_time() {
+        confirms(&SERIAL);
+    }
+}
