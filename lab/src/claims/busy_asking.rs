@@ -113,7 +113,7 @@ fn run() -> Found {
         Finding::new(
             waited.sleeps <= 3 && waited_busy < REST,
             format!(
-                "{} in one call: asleep {} time(s), {} of CPU",
+                "one call of {}: times asleep: {}, CPU used: {}",
                 millis(waited.time),
                 waited.sleeps,
                 millis(waited.cpu)

@@ -76,7 +76,7 @@ fn run() -> Found {
             time > 4.0 * nothing && copy_sleeps == 0,
             format!(
                 "{kib} KiB that were there, not blocking: the call takes {copy_time}, and the \
-                 thread works all the time: it went to sleep {copy_sleeps} times"
+                 thread works all the time: times asleep: {copy_sleeps}"
             ),
             format!(
                 "数据已有 {kib} KiB，非阻塞：调用用了 {copy_time}，线程一直在干活，睡了 \
@@ -113,7 +113,7 @@ fn run() -> Found {
         ),
         Finding::new(
             asleep,
-            format!("a wait of {wait_time}: {sleeps} voluntary switch(es), {wait_cpu} of CPU"),
+            format!("a wait of {wait_time}: voluntary switches: {sleeps}, CPU used: {wait_cpu}"),
             format!("等待 {wait_time}：主动切换 {sleeps} 次，用掉 CPU {wait_cpu}"),
         ),
     ])

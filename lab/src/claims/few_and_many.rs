@@ -3,9 +3,10 @@
 use super::looks::micros;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::check::server::Server;
-use crate::measure::{Load, Series, Target, crowd, load};
+use crate::measure::{Cpus, Load, Series, Target, crowd, load};
 use crate::process::observe;
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 pub(super) const FEW_AND_MANY: Experiment = Experiment {
@@ -84,7 +85,12 @@ struct Figures {
     sleeps: Series,
 }
 
+/// In a thread of its own, for it is bound to a CPU.
 fn run() -> Found {
+    thread::spawn(measured).join().unwrap_or_else(|_| Err("the measurement died".to_owned().into()))
+}
+
+fn measured() -> Found {
     let mut threads = silent("thread_per_connection", MANY)?;
     let mut epoll = silent("epoll_direct", MANY)?;
     let mut select = silent("select", MANY)?;
@@ -157,12 +163,12 @@ fn run() -> Found {
         Finding::new(
             thread_kib < 64.0 && processes > thread_kib,
             format!(
-                "a thread {thread_kib:.1} KiB and its kernel stack: 1000 of them {thousand:.0} MiB; \
+                "1000 threads: {thousand:.0} MiB and their kernel stacks ({thread_kib:.1} KiB each); \
                  a process {processes:.0} KiB"
             ),
             format!(
-                "一个线程 {thread_kib:.1} KiB，另加内核栈：1000 个才 {thousand:.0} MiB；\
-                 一个进程 {processes:.0} KiB"
+                "1000 个线程：{thousand:.0} MiB，另加内核栈（每个 {thread_kib:.1} KiB）；一个进程 \
+                 {processes:.0} KiB"
             ),
         ),
     ])
@@ -172,6 +178,11 @@ fn run() -> Found {
 fn silent(program: &str, clients: usize) -> Result<Measured, Unable> {
     let server = Target::program(program)?.start()?;
     let pid = server.process.pid();
+    // All on one CPU. A message that wakes another one costs whoever sends it many times as much,
+    // and whether it does is otherwise the scheduler's mood.
+    if let Some(cpus) = Cpus::choose(true) {
+        cpus.fix(pid);
+    }
     let memory = || observe::memory_share(pid).ok_or_else(not_seen);
     // The first client makes the program touch what all of them need.
     drop(crowd(server.addr, 1)?);

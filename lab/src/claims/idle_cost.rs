@@ -188,12 +188,9 @@ fn idle_cost() -> Found {
     let sockets = Sockets::open(10_000)?;
     let many = sockets.idle.len();
     // Numbers small enough for select first: the others are asked about more of them.
-    let select = [10, 100, SELECTABLE].map(|idle| Ok((idle, select_cost(&sockets.some(idle))?)));
-    let select: Vec<(usize, f64)> = select.into_iter().collect::<Result<_, Unable>>()?;
-    let poll = [10, 100, many].map(|idle| Ok((idle, poll_cost(&sockets.some(idle))?)));
-    let poll: Vec<(usize, f64)> = poll.into_iter().collect::<Result<_, Unable>>()?;
-    let epoll = [10, SELECTABLE, many].map(|idle| Ok((idle, epoll_cost(&sockets.some(idle))?.0)));
-    let epoll: Vec<(usize, f64)> = epoll.into_iter().collect::<Result<_, Unable>>()?;
+    let select = by_idle([10, 100, SELECTABLE], |idle| select_cost(&sockets.some(idle)))?;
+    let poll = by_idle([10, 100, many], |idle| poll_cost(&sockets.some(idle)))?;
+    let epoll = by_idle([10, SELECTABLE, many], |idle| Ok(epoll_cost(&sockets.some(idle))?.0))?;
 
     let (of_select, of_epoll) = (select[2].1, epoll[1].1);
     let (select_time, epoll_time) = (micros(of_select), micros(of_epoll));
@@ -208,7 +205,7 @@ fn idle_cost() -> Found {
         Finding::new(
             epoll[2].1 < 3.0 * epoll[0].1,
             format!("epoll_wait, by idle sockets: {}", listed(&epoll)),
-            format!("epoll_wait，按空闲套接字的个数：{}", listed(&epoll)),
+            format!("epoll_wait，按空闲套接字的个数：{}", listed_zh(&epoll)),
         ),
         two_of_a_hundred(&sockets)?,
         whose(&sockets)?,
@@ -216,17 +213,24 @@ fn idle_cost() -> Found {
     ])
 }
 
+/// The cost beside each of these numbers of idle sockets.
+fn by_idle(
+    idle: [usize; 3],
+    cost: impl Fn(usize) -> Result<f64, Unable>,
+) -> Result<[(usize, f64); 3], Unable> {
+    let [few, more, most] = idle;
+    Ok([(few, cost(few)?), (more, cost(more)?), (most, cost(most)?)])
+}
+
 /// With n times as many the time is n times as long, less what each call costs anyway.
-fn in_proportion(call: &str, measured: &[(usize, f64)]) -> Finding {
-    let [(_, _), (fewer, short), (more, long)] = measured else {
-        unreachable!("three are measured");
-    };
+fn in_proportion(call: &str, measured: &[(usize, f64); 3]) -> Finding {
+    let [_, (fewer, short), (more, long)] = measured;
     let each = (long - short) / (more - fewer) as f64 * 1000.0;
     let grows = long / short > 0.5 * *more as f64 / *fewer as f64;
     Finding::new(
         grows,
         format!("{call}, by idle sockets: {}; {each:.0} ns for each", listed(measured)),
-        format!("{call}，按空闲套接字的个数：{}；每个 {each:.0} ns", listed(measured)),
+        format!("{call}，按空闲套接字的个数：{}；每个 {each:.0} ns", listed_zh(measured)),
     )
 }
 
@@ -234,6 +238,10 @@ fn listed(measured: &[(usize, f64)]) -> String {
     let listed: Vec<_> =
         measured.iter().map(|(idle, time)| format!("{idle}: {}", micros(*time))).collect();
     listed.join(", ")
+}
+
+fn listed_zh(measured: &[(usize, f64)]) -> String {
+    listed(measured).replace(": ", "：").replace(", ", "，")
 }
 
 fn two_of_a_hundred(sockets: &Sockets) -> Result<Finding, Unable> {
@@ -295,7 +303,8 @@ fn copying_or_asking() -> Found {
     let per_number = (whole - few) / (FD_SETSIZE - FEW) as f64;
     let per_socket = asked / SELECTABLE as f64;
     let share = 100.0 * whole / asked;
-    let by_size = listed(&[(FEW, few), (FD_SETSIZE, whole)]);
+    let sizes = [(FEW, few), (FD_SETSIZE, whole)];
+    let (by_size, by_size_zh) = (listed(&sizes), listed_zh(&sizes));
     let (whole, asked) = (micros(whole), micros(asked));
     Ok(vec![
         Finding::new(
@@ -307,7 +316,7 @@ fn copying_or_asking() -> Found {
                 per_socket * 1000.0
             ),
             format!(
-                "三个空集合，按位数：{by_size}；确实在增长，每个编号 {:.1} ns，而询问一个套接字要 {:.0} ns",
+                "三个空集合，按位数：{by_size_zh}；确实在增长，每个编号 {:.1} ns，而询问一个套接字要 {:.0} ns",
                 per_number * 1000.0,
                 per_socket * 1000.0
             ),

@@ -53,9 +53,9 @@ fn run() -> Found {
     let each = second_client("thread_per_connection")?;
     let connected = micros(one.connected.as_secs_f64() * 1e6);
     let while_there = |b: &Second| match (b.while_a_was_there, b.after_a_left) {
-        (true, _) => ("at once", "立即得到回答"),
-        (false, true) => ("only after A had left", "A 走后才得到回答"),
-        (false, false) => ("never", "始终没有得到回答"),
+        (true, _) => ("B was answered at once", "B 立即得到回答"),
+        (false, true) => ("B was answered only after A had left", "A 走后 B 才得到回答"),
+        (false, false) => ("B was never answered", "B 始终没有得到回答"),
     };
     let ((one_en, one_zh), (each_en, each_zh)) = (while_there(&one), while_there(&each));
     let waits = !one.while_a_was_there && one.after_a_left;
@@ -63,29 +63,26 @@ fn run() -> Found {
     Ok(vec![
         Finding::new(
             waits && one.connected < PATIENCE / 2,
-            format!(
-                "`blocking`, whose listener blocks: B connected in {connected}, answered {one_en}"
-            ),
+            format!("`blocking`, whose listener blocks: B connected in {connected}; {one_en}"),
             format!("`blocking` 的监听套接字是阻塞的：B 用 {connected} 就连上了，{one_zh}"),
         ),
         Finding::new(
             waits,
-            format!("`blocking`, its one thread asleep in recv for A: B was answered {one_en}"),
-            format!("`blocking` 唯一的线程为 A 睡在 recv 里：B {one_zh}"),
+            format!("`blocking`, its one thread asleep in recv for A: {one_en}"),
+            format!("`blocking` 唯一的线程为 A 睡在 recv 里：{one_zh}"),
         ),
         Finding::new(
             each.while_a_was_there,
-            format!("`thread_per_connection`: B was answered {each_en}, A still there"),
-            format!("`thread_per_connection`：A 还在，B {each_zh}"),
+            format!("`thread_per_connection`: {each_en}, A still there"),
+            format!("`thread_per_connection`：A 还在，{each_zh}"),
         ),
         Finding::new(
             waits && one_threads == 1 && each.while_a_was_there && each_threads == 3,
             format!(
-                "its TCPServer is the loop of `blocking`: {one_threads} thread, B answered \
-                 {one_en}; its ThreadingTCPServer makes threads: {each_threads} with two clients"
+                "its TCPServer is the loop of `blocking`: {one_threads} thread, {one_en}; its ThreadingTCPServer makes threads: {each_threads} with two clients"
             ),
             format!(
-                "它的 TCPServer 就是 `blocking` 的循环：{one_threads} 个线程，B {one_zh}；\
+                "它的 TCPServer 就是 `blocking` 的循环：{one_threads} 个线程，{one_zh}；\
                  ThreadingTCPServer 靠的是线程：两个客户端时共 {each_threads} 个"
             ),
         ),

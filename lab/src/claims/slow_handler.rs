@@ -36,7 +36,8 @@ const DELAY: Duration = Duration::from_millis(300);
 fn run() -> Found {
     let (in_the_loop, _) = answers("slow_reply_sleep")?;
     let (by_deadline, threads) = answers("slow_reply_timer")?;
-    let [sleep, timer] = [in_the_loop, by_deadline].map(|times| times.map(seconds).join(", "));
+    let listed = |with| [in_the_loop, by_deadline].map(|times| times.map(seconds).join(with));
+    let ([sleep, timer], [sleep_zh, timer_zh]) = (listed(", "), listed("、"));
     // Sleeping never takes less than was asked for, so these two do not depend on the machine.
     let one_by_one = in_the_loop[1] >= 2 * DELAY && in_the_loop[2] >= 3 * DELAY;
     let together = by_deadline[2] < 2 * DELAY;
@@ -44,7 +45,7 @@ fn run() -> Found {
         Finding::new(
             one_by_one && together,
             format!("the loop sleeps: answered after {sleep}; it waits for a deadline: {timer}"),
-            format!("在循环里睡：{sleep} 后得到回答；改为等截止时间：{timer}"),
+            format!("在循环里睡：{sleep_zh} 后得到回答；改为等截止时间：{timer_zh}"),
         ),
         Finding::new(
             together && threads == 1,

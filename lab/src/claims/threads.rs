@@ -28,7 +28,7 @@ impl Account {
         let used = 100.0 * self.cpu.as_secs_f64() / time.as_secs_f64();
         let wanted = used + 100.0 * self.in_line.as_secs_f64() / time.as_secs_f64();
         // One that sleeps stands in line for a moment each time it is woken: that is no work.
-        if wanted > 50.0 { wanted } else { used }
+        if wanted > 50.0 { wanted.min(100.0) } else { used }
     }
 }
 
