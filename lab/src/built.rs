@@ -28,10 +28,8 @@ fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> 
     if release {
         cargo.arg("--release");
     }
-    // Under `cargo run` the project is known even when one stands elsewhere.
-    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR") {
-        cargo.current_dir(package);
-    }
+    // Wherever one stands.
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     match cargo.status() {
         Ok(status) if status.success() => {
             Ok(target.join(if release { "release" } else { "debug" }).join(binary))

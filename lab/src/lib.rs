@@ -3,8 +3,10 @@
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
+//! - [`tour`]: a server and its clients side by side, as it happens.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
 
+pub mod bench;
 mod built;
 pub mod check;
 pub mod claims;
@@ -13,5 +15,8 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+pub mod scaling;
+mod table;
+pub mod tour;
 
 pub use built::built;

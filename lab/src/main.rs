@@ -3,18 +3,24 @@
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Judges servers from outside, and holds the course's documents to its code
+/// Judges servers, measures them, shows how they work, and holds the course's documents to its code
 #[derive(Parser)]
 enum Lab {
+    Bench(lab::bench::BenchArgs),
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
+    Scaling(lab::scaling::ScalingArgs),
+    Tour(lab::tour::TourArgs),
 }
 
 fn main() -> ExitCode {
     match common::parse() {
+        Lab::Bench(args) => lab::bench::main(&args),
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Scaling(args) => lab::scaling::main(&args),
+        Lab::Tour(args) => lab::tour::main(&args),
     }
 }

@@ -14,6 +14,8 @@
 //! Limits: a client costs a thread, with a stack and a place in the scheduler, also while it says
 //! nothing. Where threads end (`ulimit -u`) a client is turned away, in words. Where memory itself
 //! ends (`ulimit -v`), so may the program: a thread takes some before it can say that there is none.
+//! Linux also limits the number of pieces that a process's memory is made of (vm.max_map_count,
+//! usually 65530); a thread takes four, so with some 16,000 clients the program ends.
 
 #[path = "../conversation.rs"]
 mod conversation;

@@ -13,7 +13,7 @@ pub(crate) struct Program {
     pub binary: &'static str,
     /// Beside `--addr` and `--quiet`. All are judged as echo servers.
     args: &'static [&'static str],
-    gives: Gives,
+    pub gives: Gives,
     asleep_in: &'static [&'static str],
     order: Order,
     exceptions: &'static [(&'static str, &'static str)],
@@ -279,6 +279,21 @@ pub(crate) const PROGRAMS: &[Program] = &[
 /// The rows that `name` stands for: one way of running a binary, or all ways of it.
 pub(crate) fn named(name: &str) -> Vec<&'static Program> {
     PROGRAMS.iter().filter(|row| row.name == name || row.binary == name).collect()
+}
+
+/// The first way of running the program `name` that answers by itself.
+///
+/// # Errors
+///
+/// In words, with those that there are.
+pub(crate) fn answering(name: &str) -> Result<&'static Program, String> {
+    let answers = |row: &&Program| row.gives >= Gives::AnswersOne;
+    let mut known = PROGRAMS.iter().filter(answers);
+    let called = |row: &&Program| row.name == name || row.binary == name;
+    known.find(called).ok_or_else(|| {
+        let known: Vec<_> = PROGRAMS.iter().filter(answers).map(|row| row.name).collect();
+        format!("no program '{name}' that answers by itself: there are {}", known.join(", "))
+    })
 }
 
 impl Program {

@@ -217,10 +217,10 @@ fn waits() -> Result<Waited, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm_where_seen;
 
     #[test]
     fn who_asks_uses_a_cpu_and_who_sleeps_none() {
-        confirms(&BUSY_ASKING);
+        confirm_where_seen(&BUSY_ASKING);
     }
 }

@@ -153,11 +153,11 @@ fn usual(states: &str) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm_where_seen;
 
     #[test]
     fn a_synchronous_caller_may_sleep_or_work() {
-        confirms(&CALLER_SLEEPS);
+        confirm_where_seen(&CALLER_SLEEPS);
     }
 
     #[test]

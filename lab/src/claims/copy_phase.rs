@@ -231,10 +231,10 @@ fn waits(end: End) -> Result<Waited, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm_where_seen;
 
     #[test]
     fn a_thread_sleeps_while_it_waits_and_works_while_it_copies() {
-        confirms(&COPY_PHASE);
+        confirm_where_seen(&COPY_PHASE);
     }
 }

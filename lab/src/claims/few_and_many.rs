@@ -242,10 +242,10 @@ fn not_seen() -> Unable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm_where_seen;
 
     #[test]
     fn threads_are_as_good_for_one_and_dearer_for_hundreds() {
-        confirms(&FEW_AND_MANY);
+        confirm_where_seen(&FEW_AND_MANY);
     }
 }

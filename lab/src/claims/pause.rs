@@ -122,10 +122,10 @@ fn spread(waits: &[Duration]) -> [Duration; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm;
 
     #[test]
     fn who_looks_now_and_then_serves_late() {
-        confirms(&PAUSE);
+        confirm(&PAUSE);
     }
 }

@@ -3,9 +3,9 @@
 use super::{ClaimsArgs, EXPERIMENTS, Experiment, Unable, Verdict};
 use crate::check::report::complain;
 use crate::language::Language;
-use comfy_table::{ContentArrangement, Table, presets};
+use crate::table::{say, table};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,8 +49,10 @@ fn chosen(args: &ClaimsArgs) -> Result<Vec<&'static Experiment>, String> {
 }
 
 fn list(language: Language) -> io::Result<bool> {
-    let mut table =
-        table(language, ["experiment", "what it does", "claims"], ["实验", "做什么", "说法"]);
+    let mut table = table(match language {
+        Language::English => ["experiment", "what it does", "claims"],
+        Language::Chinese => ["实验", "做什么", "说法"],
+    });
     for experiment in EXPERIMENTS {
         let claims: Vec<_> = experiment.claims.iter().map(|claim| said(claim, language)).collect();
         table.add_row([experiment.name, of(&experiment.does, language), &claims.join("\n")]);
@@ -67,9 +69,10 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     for experiment in chosen {
         bar.set_message(experiment.name);
         let rows = rows(experiment, language);
-        let header =
-            [["claim", "verdict", "measured", "is it so?"], ["说法", "结论", "测得", "是否属实"]];
-        let mut table = table(language, header[0], header[1]);
+        let mut table = table(match language {
+            Language::English => ["claim", "verdict", "measured", "is it so?"],
+            Language::Chinese => ["说法", "结论", "测得", "是否属实"],
+        });
         for (outcome, [claim, verdict, seen]) in rows {
             outcomes.push(outcome);
             table.add_row([claim, verdict, seen, outcome.word(language).to_owned()]);
@@ -117,9 +120,15 @@ fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, [String; 3
 
 /// A claim's own words, and below them what they say.
 fn said(claim: &super::Claim, language: Language) -> String {
-    match language {
-        Language::English => format!("{} 「{}」\n{}", claim.note, claim.quote, claim.says[0]),
-        Language::Chinese => format!("{}「{}」\n{}", claim.note, claim.quote, claim.says[1]),
+    let space = match language {
+        Language::English => " ",
+        // The bracket brings its own.
+        Language::Chinese => "",
+    };
+    let quoted = format!("{}{space}「{}」", claim.note, claim.quote);
+    match of(&claim.says, language) {
+        "" => quoted,
+        says => format!("{quoted}\n{says}"),
     }
 }
 
@@ -137,6 +146,7 @@ impl Verdict {
             Self::Incomplete => ["incomplete", "不完整"],
             Self::Outdated => ["outdated", "过时"],
             Self::Wrong => ["wrong", "错误"],
+            Self::Question => ["a question", "思考题"],
         };
         of(&words, language)
     }
@@ -152,28 +162,4 @@ impl Outcome {
         };
         of(&words, language)
     }
-}
-
-fn table<const N: usize>(
-    language: Language,
-    en: [&'static str; N],
-    zh: [&'static str; N],
-) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    // Without a terminal nobody wraps; a file is read in some editor.
-    let columns = console::Term::stdout().size_checked().map_or(120, |(_, columns)| columns);
-    table.set_width(columns);
-    table.set_header(match language {
-        Language::English => en,
-        Language::Chinese => zh,
-    });
-    table
-}
-
-fn say(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

@@ -1,10 +1,10 @@
 //! One client after the other, and a thread for each.
 
 use super::looks::micros;
+use super::threads::Count;
 use super::visitor::{A_WHILE, PATIENCE, Visitor};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::measure::Target;
-use crate::process::observe;
 use std::time::{Duration, Instant};
 
 pub(super) const SERIAL: Experiment = Experiment {
@@ -16,12 +16,9 @@ pub(super) const SERIAL: Experiment = Experiment {
     claims: &[
         Claim {
             note: "S0",
-            quote: "B用户可以连接,但是也必须等待A处理完事",
-            says: [
-                "with setblocking(0) B can connect, but waits for A",
-                "说的是加上 setblocking(0)",
-            ],
-            verdict: Verdict::Wrong,
+            quote: "但是也必须等待A处理完事",
+            says: ["B can connect, but has to wait until A is done", "说的是已经连上的 B"],
+            verdict: Verdict::Right,
         },
         Claim {
             note: "S2",
@@ -60,11 +57,12 @@ fn run() -> Found {
     let ((one_en, one_zh), (each_en, each_zh)) = (while_there(&one), while_there(&each));
     let waits = !one.while_a_was_there && one.after_a_left;
     let (one_threads, each_threads) = (one.threads, each.threads);
+    let threads = one_threads.may_be(1) && each_threads.may_be(3);
     Ok(vec![
         Finding::new(
             waits && one.connected < PATIENCE / 2,
-            format!("`blocking`, whose listener blocks: B connected in {connected}; {one_en}"),
-            format!("`blocking` 的监听套接字是阻塞的：B 用 {connected} 就连上了，{one_zh}"),
+            format!("`blocking`: B connected in {connected}, A still there; {one_en}"),
+            format!("`blocking`：A 还在，B 用 {connected} 就连上了；{one_zh}"),
         ),
         Finding::new(
             waits,
@@ -77,13 +75,14 @@ fn run() -> Found {
             format!("`thread_per_connection`：A 还在，{each_zh}"),
         ),
         Finding::new(
-            waits && one_threads == 1 && each.while_a_was_there && each_threads == 3,
+            waits && each.while_a_was_there && threads,
             format!(
-                "its TCPServer is the loop of `blocking`: {one_threads} thread, {one_en}; its ThreadingTCPServer makes threads: {each_threads} with two clients"
+                "its TCPServer is the loop of `blocking` (threads: {one_threads}): {one_en}; its \
+                 ThreadingTCPServer makes threads, {each_threads} with two clients"
             ),
             format!(
-                "它的 TCPServer 就是 `blocking` 的循环：{one_threads} 个线程，{one_zh}；\
-                 ThreadingTCPServer 靠的是线程：两个客户端时共 {each_threads} 个"
+                "它的 TCPServer 就是 `blocking` 的循环（线程数 {one_threads}）：{one_zh}；\
+                 ThreadingTCPServer 靠的是线程，两个客户端时线程数 {each_threads}"
             ),
         ),
     ])
@@ -94,7 +93,7 @@ struct Second {
     connected: Duration,
     while_a_was_there: bool,
     after_a_left: bool,
-    threads: usize,
+    threads: Count,
 }
 
 fn second_client(program: &str) -> Result<Second, Unable> {
@@ -107,10 +106,7 @@ fn second_client(program: &str) -> Result<Second, Unable> {
     let connected = began.elapsed();
     b.ask()?;
     let while_a_was_there = b.answered(if program == "blocking" { A_WHILE } else { PATIENCE })?;
-    let threads = observe::tasks(server.process.pid()).len();
-    if threads == 0 {
-        return Err(Unable::here("its threads are not seen here", "这里看不到它的线程"));
-    }
+    let threads = Count::of(server.process.pid());
     drop(a);
     let after_a_left = !while_a_was_there && b.answered(PATIENCE)?;
     Ok(Second { connected, while_a_was_there, after_a_left, threads })
@@ -119,10 +115,10 @@ fn second_client(program: &str) -> Result<Second, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm;
 
     #[test]
     fn one_thread_serves_one_client_at_a_time() {
-        confirms(&SERIAL);
+        confirm(&SERIAL);
     }
 }

@@ -1,10 +1,10 @@
 //! A handler that takes its time, in the loop and beside it.
 
+use super::threads::Count;
 use super::visitor::{Visitor, seconds};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::check::server::Server;
 use crate::measure::Target;
-use crate::process::observe;
 use std::thread;
 use std::time::Duration;
 
@@ -48,15 +48,15 @@ fn run() -> Found {
             format!("在循环里睡：{sleep_zh} 后得到回答；改为等截止时间：{timer_zh}"),
         ),
         Finding::new(
-            together && threads == 1,
+            together && threads.may_be(1),
             format!(
-                "concurrent, not parallel: 3 × {} of waiting in {} by {threads} thread; whatever \
-                 keeps that thread busy is done one by one",
+                "concurrent, not parallel: 3 × {} of waiting in {} (threads: {threads}); whatever \
+                 keeps a thread busy is done one by one",
                 seconds(DELAY),
                 seconds(by_deadline[2])
             ),
             format!(
-                "是并发，不是并行：{threads} 个线程用 {} 完成了 3 × {} 的等待；真正占着线程的事，\
+                "是并发，不是并行：线程数 {threads}，用 {} 完成了 3 × {} 的等待；真正占着线程的事，\
                  只能一件一件来",
                 seconds(by_deadline[2]),
                 seconds(DELAY)
@@ -66,15 +66,12 @@ fn run() -> Found {
 }
 
 /// When three clients that ask together are answered, and how many threads the server has.
-fn answers(program: &str) -> Result<([Duration; 3], usize), Unable> {
+fn answers(program: &str) -> Result<([Duration; 3], Count), Unable> {
     let delay = DELAY.as_secs_f64().to_string();
     let server = Target::program(program)?.with("--delay", &delay).start()?;
     let mut times = ask_together(&server)?;
     times.sort_unstable();
-    let threads = observe::tasks(server.process.pid()).len();
-    if threads == 0 {
-        return Err(Unable::here("its threads are not seen here", "这里看不到它的线程"));
-    }
+    let threads = Count::of(server.process.pid());
     Ok((times, threads))
 }
 
@@ -92,10 +89,10 @@ fn ask_together(server: &Server) -> Result<[Duration; 3], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm;
 
     #[test]
     fn a_handler_that_sleeps_is_everybodys() {
-        confirms(&SLOW_HANDLER);
+        confirm(&SLOW_HANDLER);
     }
 }

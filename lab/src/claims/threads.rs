@@ -1,6 +1,7 @@
-//! What Linux tells about the threads of this process.
+//! What Linux tells about threads, those of this process above all.
 
 use super::Unable;
+use crate::process::observe;
 use std::fs;
 use std::time::Duration;
 
@@ -75,6 +76,30 @@ pub(super) fn state(thread: i32) -> Result<char, Unable> {
 /// The third field. The second is a name in parentheses that may itself contain some.
 fn letter(stat: &str) -> Option<char> {
     stat[stat.rfind(')')? + 1..].trim_start().chars().next()
+}
+
+/// How many threads a process has; none where it is not seen.
+#[derive(Clone, Copy)]
+pub(super) struct Count(Option<usize>);
+
+impl Count {
+    pub(super) fn of(process: i32) -> Self {
+        Self(Some(observe::tasks(process).len()).filter(|&count| count > 0))
+    }
+
+    /// As many, or not seen: then other things have to say it all.
+    pub(super) fn may_be(self, count: usize) -> bool {
+        self.0.is_none_or(|seen| seen == count)
+    }
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(count) => write!(f, "{count}"),
+            None => f.write_str("–"),
+        }
+    }
 }
 
 fn not_seen() -> Unable {

@@ -112,10 +112,10 @@ fn ask_in_threads(sockets: &mut [UnixStream]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::trial::confirms;
+    use crate::claims::confirm;
 
     #[test]
     fn two_threads_wait_for_two_sockets_as_well_as_poll() {
-        confirms(&TWO_WAITS);
+        confirm(&TWO_WAITS);
     }
 }

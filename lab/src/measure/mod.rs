@@ -4,9 +4,10 @@
 pub(crate) mod cpus;
 pub(crate) mod load;
 pub(crate) mod series;
+pub(crate) mod strace;
 pub(crate) mod target;
 
 pub(crate) use cpus::Cpus;
-pub(crate) use load::{Load, crowd, load};
+pub(crate) use load::{Load, crowd, exchange, load};
 pub(crate) use series::Series;
 pub(crate) use target::Target;

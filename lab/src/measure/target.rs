@@ -16,12 +16,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The rows of the course's programs that are called `name`, or whose program is: optimised
-    /// builds of them, which answer what they get.
+    /// A program of the course: an optimised build, that answers what it gets.
     pub(crate) fn program(name: &str) -> Result<Self, String> {
         let row = programs::named(name).into_iter().next();
-        let row = row.ok_or_else(|| format!("no program '{name}' in the course"))?;
-        Self::row(row)
+        Self::row(row.ok_or_else(|| format!("no program '{name}' in the course"))?)
     }
 
     /// One way of running a program of the course.

@@ -48,6 +48,22 @@ pub(crate) fn cpu_clock(_pid: i32) -> Option<Duration> {
     None
 }
 
+/// CPU time that this process has used so far.
+pub(crate) fn cpu_clock_of_self() -> Option<Duration> {
+    let clock = nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID;
+    nix::time::clock_gettime(clock).ok().map(Duration::from)
+}
+
+/// CPU time that the whole machine has used so far, in ticks of 10 ms.
+pub(crate) fn machine_time() -> Option<Duration> {
+    let stat = read("/proc/stat")?;
+    let fields = stat.lines().next()?.split_whitespace().skip(1);
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    // user, nice, system; idle and iowait are none; irq, softirq, and what the host took (steal).
+    let busy: u64 = ticks.get(..8)?.iter().sum::<u64>() - ticks[3] - ticks[4];
+    Some(Duration::from_millis(busy * 10))
+}
+
 /// How long its threads have stood in line for a CPU, able to run, so far.
 pub(crate) fn cpu_wait(pid: i32) -> Option<Duration> {
     sum(pid, |pid| {

@@ -1,7 +1,7 @@
 //! Every byte is answered once, in order, exactly; and the end of input is not the end.
 
 use crate::check::client::{Client, drive};
-use crate::check::server::with_server;
+use crate::check::server::{Server, with_server};
 
 use super::stamps;
 use crate::check::subject::{Order, Seen, Subject, short, unseen};
@@ -117,29 +117,10 @@ pub(super) fn data_with_fin(subject: &Subject) -> Seen {
 
 pub(super) fn in_order(subject: &Subject) -> Seen {
     with_server(subject, |server| {
-        let mut clients = server.clients(5)?;
-        for client in &mut clients {
-            client.exchange(1)?;
-        }
-        let stamped = stamps::switch_on(&mut clients)?;
-        // The last client to be answered may still be on the kernel's list of those that were
-        // ready, until the server waits again, and would keep its place there.
-        server.asleep(Duration::from_millis(500));
-        server.process.stop()?;
-        for client in clients.iter_mut().rev() {
-            client.push(1)?;
-        }
-        server.process.go_on();
-        let times: Option<Vec<_>> =
-            clients.iter().map(|client| stamps::arrival(client).filter(|_| stamped)).collect();
-        drive(&mut clients, Client::is_answered)?;
-        let Some(times) = times else {
+        let Some(order) = answered_at_once(server, [1, 2, 3, 4, 5])? else {
             return unseen("all five were answered; in which order is not seen here");
         };
-        let mut order: Vec<usize> = (1..=times.len()).collect();
-        order.sort_by_key(|&number| times[number - 1]);
-        let words: Vec<_> = order.iter().map(usize::to_string).collect();
-        let words = words.join(" ");
+        let words = order.map(|number| number.to_string()).join(" ");
         let expected = match subject.order {
             Order::Connected => "1 2 3 4 5",
             Order::Arrived => "5 4 3 2 1",
@@ -152,4 +133,34 @@ pub(super) fn in_order(subject: &Subject) -> Seen {
             )),
         }
     })
+}
+
+/// The clients 1 to 5 connect in the order given. While the server is held they send, 5 first and
+/// 1 last. Their numbers, in the order in which they are answered; `None` where that is not seen.
+pub(crate) fn answered_at_once(
+    server: &mut Server,
+    connecting: [usize; 5],
+) -> Result<Option<[usize; 5]>, String> {
+    let mut clients = server.clients(connecting.len())?;
+    for client in &mut clients {
+        client.exchange(1)?;
+    }
+    let stamped = stamps::switch_on(&mut clients)?;
+    // The last client to be answered may still be on the kernel's list of those that were ready,
+    // until the server waits again, and would keep its place there.
+    server.asleep(Duration::from_millis(500));
+    server.process.stop()?;
+    for number in (1..=5).rev() {
+        let sender = connecting.iter().zip(&mut clients).find(|(client, _)| **client == number);
+        sender.ok_or("the clients are not 1 to 5")?.1.push(1)?;
+    }
+    server.process.go_on();
+    let times: Option<Vec<_>> =
+        clients.iter().map(|client| stamps::arrival(client).filter(|_| stamped)).collect();
+    drive(&mut clients, Client::is_answered)?;
+    Ok(times.map(|times| {
+        let mut order = [0, 1, 2, 3, 4];
+        order.sort_by_key(|&index| times[index]);
+        order.map(|index| connecting[index])
+    }))
 }

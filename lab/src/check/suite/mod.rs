@@ -28,6 +28,7 @@ const fn check(
     Check { name, teaches, needs, run }
 }
 
+pub(crate) use bytes::answered_at_once;
 pub(crate) use limits::descriptor_limit;
 
 use Gives::{Answers, AnswersOne, Connections, Nothing};

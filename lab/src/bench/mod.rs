@@ -1,0 +1,211 @@
+//! `lab bench`: servers side by side, in one run.
+//!
+//! What a message costs on a machine today is not what it cost yesterday, or costs beside a
+//! compiler. So no figure stands alone: all servers take turns, round by round, each started anew,
+//! and what counts are the ratios of medians.
+
+mod measured;
+mod peers;
+mod report;
+
+use crate::check::programs;
+use crate::check::report::complain;
+use crate::check::subject::Gives;
+use crate::measure::strace::Strace;
+use crate::measure::{Cpus, Load, Target};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use measured::{Measured, Setup};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Compare servers: CPU time, throughput, latency, memory and system calls of a message
+///
+/// Each server has a CPU of its own, and the clients have another, where the system and the machine
+/// allow it. A client sends a message, waits for its answer, and sends the next at once. Ratios are
+/// of CPU time, to the first server of the table.
+///
+///   lab bench                             the course's models
+///   lab bench epoll_direct poll           two of its programs
+///   lab bench epoll --vs 'python3 server.py'
+///   lab bench --peers                     beside mio, tokio, polling, and the notes' Python
+///
+/// COMMAND is run by the shell; it is an echo server, and prints `listening on HOST:PORT`.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct BenchArgs {
+    /// Programs of the course; the first is what the others are compared with
+    #[arg(value_name = "PROGRAM")]
+    programs: Vec<String>,
+
+    /// Another server; may be given several times
+    #[arg(long, value_name = "COMMAND")]
+    vs: Vec<String>,
+
+    /// Also small servers on mio, tokio and polling, built first, and the notes' in Python
+    #[arg(long)]
+    peers: bool,
+
+    /// Clients that talk all the time
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    clients: u32,
+
+    /// Clients that are connected beside them and silent
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    idle: u32,
+
+    /// Bytes of a message
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    size: u32,
+
+    /// Rounds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+
+    /// How long each server is loaded in a round
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    seconds: Duration,
+
+    /// Server and clients on one CPU: no cross-CPU wake-ups, so figures repeat better; throughput
+    /// and latency then contain the clients' own work
+    #[arg(long)]
+    one_cpu: bool,
+
+    /// The figures as CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+/// What is compared when nothing is named: each model once, the fewest system calls first.
+const MODELS: [&str; 10] = [
+    "epoll_direct",
+    "epoll",
+    "epoll_edge",
+    "poll",
+    "select",
+    "selectors",
+    "coroutines",
+    "uring",
+    "thread_per_connection",
+    "nonblocking",
+];
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.05..=600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("0.05 to 600".to_owned())
+    }
+}
+
+/// Why there is nothing to show.
+enum Ended {
+    Usage(String),
+    Failed(String),
+}
+
+/// Runs `lab bench`.
+#[must_use]
+pub fn main(args: &BenchArgs) -> ExitCode {
+    let printed = targets(args).and_then(|targets| {
+        let measured = measure(&targets, args).map_err(Ended::Failed)?;
+        // Nobody reads on (`| head`): there is nobody to tell either.
+        Ok(report::print(&measured, args).is_ok())
+    });
+    match printed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(Ended::Usage(why)) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+        Err(Ended::Failed(why)) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that is to be measured, built.
+fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
+    let limit = crate::check::suite::descriptor_limit();
+    let wanted = args.clients as usize + args.idle as usize;
+    if wanted + 100 > limit {
+        let why = format!("{wanted} clients: the system allows {limit} descriptors (ulimit -Hn)");
+        return Err(Ended::Failed(why));
+    }
+    let mut rows = Vec::new();
+    let nothing_named = args.programs.is_empty() && args.vs.is_empty();
+    let models = MODELS.iter().filter(|_| nothing_named);
+    for row in models.map(|name| programs::answering(name)) {
+        rows.extend(row.map_err(Ended::Usage).ok().filter(|row| row.here));
+    }
+    for name in &args.programs {
+        let row = programs::answering(name).map_err(Ended::Usage)?;
+        if row.gives == Gives::AnswersOne && wanted > 1 {
+            let why = format!("{} serves one client at a time: try --clients 1", row.name);
+            return Err(Ended::Usage(why));
+        }
+        rows.push(row);
+    }
+    let bar = spinner();
+    let mut targets = Vec::new();
+    for row in rows {
+        bar.set_message(format!("building {} (a few minutes the first time)", row.binary));
+        targets.push(Target::row(row).map_err(Ended::Failed)?);
+    }
+    targets.extend(args.vs.iter().map(|command| named_after(command)));
+    if args.peers {
+        bar.set_message("building the peers (a few minutes the first time)");
+        targets.extend(peers::all().map_err(Ended::Failed)?);
+    }
+    bar.finish_and_clear();
+    Ok(targets)
+}
+
+/// Somebody's server: called as its command is, for there may be several of one program.
+fn named_after(command: &str) -> Target {
+    const LONGEST: usize = 30;
+    let mut name = command.trim().to_owned();
+    if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
+        name.truncate(cut);
+        name.push('…');
+    }
+    let words = ["/bin/sh", "-c", &format!("exec {command}")];
+    Target::command(&name, words.map(Into::into).to_vec())
+}
+
+fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String> {
+    let setup = Setup {
+        load: Load { clients: args.clients as usize, size: args.size as usize, time: args.seconds },
+        idle: args.idle as usize,
+        cpus: Cpus::choose(args.one_cpu),
+    };
+    let mut measured: Vec<_> = targets.iter().map(|target| Measured::new(target.clone())).collect();
+    let bar = ProgressBar::new(measured.len() as u64 * (u64::from(args.rounds) + 1));
+    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}, {eta} left");
+    bar.set_style(style.expect("a template"));
+    let strace = Strace::find().map_err(|why| complain(&format!("no calls counted: {}", why.en)));
+    let strace = strace.ok();
+    for one in &mut measured {
+        bar.set_message(format!("{}: memory, system calls", one.target.name));
+        one.once(&setup, strace.as_ref())?;
+        bar.inc(1);
+    }
+    for _ in 0..args.rounds {
+        for one in &mut measured {
+            bar.set_message(one.target.name.clone());
+            one.round(&setup)?;
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

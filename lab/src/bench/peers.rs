@@ -1,0 +1,63 @@
+//! Servers to compare with, that are no part of the course: small ones on the libraries that people
+//! use, in a workspace of their own, so that nobody who only runs the course compiles them; and the
+//! notes' programs in Python.
+
+use crate::measure::Target;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const RUST: [(&str, &str); 3] =
+    [("mio", "mio_echo"), ("tokio", "tokio_echo"), ("polling", "polling_echo")];
+
+const PYTHON: [(&str, &str); 4] = [
+    ("python select", "select_queues.py"),
+    ("python poll", "poll_queues.py"),
+    ("python epoll", "epoll_queues.py"),
+    ("python selectors", "selectors_callbacks.py"),
+];
+
+/// All of them that this machine can run, built.
+pub(super) fn all() -> Result<Vec<Target>, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    let target = here.ancestors().nth(2).ok_or("not in a target folder")?.join("peers");
+    build(&folder, &target)?;
+    let release = target.join("release");
+    let listening = ["--addr", "127.0.0.1:0"].map(OsString::from);
+    let server = |name: &str, start: Vec<OsString>| {
+        Target::command(name, [start, listening.to_vec()].concat())
+    };
+    let mut peers: Vec<_> =
+        RUST.iter().map(|(name, binary)| server(name, vec![release.join(binary).into()])).collect();
+    if let Some(python) = python() {
+        let scripts = folder.join("python");
+        peers.extend(
+            PYTHON.iter().map(|(name, script)| {
+                server(name, vec![python.into(), scripts.join(script).into()])
+            }),
+        );
+    } else {
+        crate::check::report::complain(
+            "python3 is not installed: the notes' programs are left out",
+        );
+    }
+    Ok(peers)
+}
+
+fn build(folder: &Path, target: &Path) -> Result<(), String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]);
+    cargo.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
+    match cargo.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("the peers cannot be built (cargo says why)".to_owned()),
+        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
+    }
+}
+
+fn python() -> Option<&'static str> {
+    let mut version = Command::new("python3");
+    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success()).then_some("python3")
+}

@@ -1,0 +1,40 @@
+//! Tables for a terminal: as wide as it is, and readable in a file.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
+use std::io::{self, Write};
+
+/// How wide a table is where there is no terminal.
+const WIDTH: u16 = 120;
+
+/// An empty table with these headings.
+pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // Without a terminal nobody wraps; a file is read in some editor.
+    let columns = console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| columns);
+    table.set_width(columns);
+    table.set_header(headings);
+    table
+}
+
+/// The columns from `first` on hold figures, to be compared from row to row: a line each, close
+/// together.
+pub(crate) fn figures_from(table: &mut Table, first: usize) {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
+}
+
+/// Written and flushed at once: the next line may be seconds away.
+///
+/// # Errors
+///
+/// Whoever read it has gone (`| head`): the work may end.
+pub(crate) fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

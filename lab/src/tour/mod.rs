@@ -1,0 +1,134 @@
+//! `lab tour`: a server and its clients in one terminal, line beside line, as it happens.
+//!
+//! The notes walk through their servers in words: what is in which list when a client comes, sends,
+//! leaves. Here the walk is a live run, and the words stand between the lines that they are about.
+
+mod says;
+mod screen;
+mod script;
+mod stage;
+
+use crate::built;
+use crate::check::programs::{self, PROGRAMS, Program};
+use crate::check::report::complain;
+use crate::check::subject::Gives;
+use crate::language::Language;
+use clap::Args;
+use screen::Screen;
+use script::Script;
+use stage::{Ended, Stage};
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A server and its clients in one terminal, their lines side by side in the order they happened
+///
+/// The server is started here, with its narration; the clients connect, send, receive and leave.
+/// They go on only when the server has said what belongs to the step, so the order is the same in
+/// every run. The numbers are milliseconds since the start.
+///
+/// Between the lines stand the notes' five steps (S3, for select) or their four observations (S1,
+/// for epoll and epoll_edge), put right where they are wrong. Other programs have two clients.
+///
+/// Without a name: the list of what can be toured.
+#[derive(Debug, Args)]
+pub struct TourArgs {
+    /// A program of the course that answers, such as select
+    #[arg(value_name = "PROGRAM")]
+    name: Option<String>,
+
+    /// Seconds to wait before each step [default: 2 at a terminal, otherwise 0]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pause: Option<Duration>,
+
+    /// The language of the steps and of the clients; the server narrates in its own
+    #[arg(long, value_enum, default_value = "en")]
+    lang: Language,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=60.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected 0 to 60 seconds".into())
+}
+
+/// Runs `lab tour`.
+#[must_use]
+pub fn main(args: &TourArgs) -> ExitCode {
+    let Some(name) = &args.name else {
+        return exit(list(args.lang).map_err(Ended::from));
+    };
+    match named(name) {
+        Ok(row) => exit(tour(row, args)),
+        Err(why) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn exit(ended: Result<(), Ended>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read it has gone: nobody is left to tell, and not all was seen.
+        Err(Ended::Unread) => ExitCode::FAILURE,
+        Err(Ended::Failed(why)) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Those that answer by themselves. The others have nothing to tell two clients.
+fn toured() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().filter(|row| row.gives >= Gives::AnswersOne)
+}
+
+fn named(name: &str) -> Result<&'static Program, String> {
+    let rows = programs::named(name);
+    if let Some(row) = rows.iter().find(|row| row.gives >= Gives::AnswersOne) {
+        return Ok(row);
+    }
+    let why = if rows.is_empty() { "is no server of the course" } else { "does not answer alone" };
+    let names: Vec<_> = toured().map(|row| row.name).collect();
+    Err(format!("'{name}' {why}; these can be toured: {}", names.join(", ")))
+}
+
+fn list(language: Language) -> io::Result<()> {
+    toured().filter(|row| row.here).try_for_each(|row| {
+        let line = format!("{:22}  {}\n", row.name, Script::of(row).about(language));
+        screen::say(&mut io::stdout(), &line)
+    })
+}
+
+fn tour(row: &'static Program, args: &TourArgs) -> Result<(), Ended> {
+    let subject = row.subject(&built(row.package, row.binary)?);
+    let default = if io::stdout().is_terminal() { 2 } else { 0 };
+    let pause = args.pause.unwrap_or(Duration::from_secs(default));
+    let screen = Screen::new();
+    let mut stage = Stage::set(row, &subject, screen, pause, args.lang)?;
+    Script::of(row).play(&mut stage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_can_be_toured_and_nobody_else() {
+        assert_eq!(named("select").map(|row| row.name), Ok("select"));
+        assert_eq!(named("slow_reply").map(|row| row.binary), Ok("slow_reply"));
+        for (name, why) in [("chat_room", "does not answer"), ("nobody", "no server")] {
+            let Err(line) = named(name) else { panic!("{name} can be toured") };
+            assert!(line.contains(why) && line.contains("epoll_edge"), "{line}");
+            assert!(!line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn pauses_are_seconds_and_not_for_ever() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["-1", "61", "NaN", "inf", "soon", ""] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

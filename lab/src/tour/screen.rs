@@ -1,0 +1,246 @@
+//! Two columns and the words between them, as wide as the terminal.
+
+use console::{Style, Term, measure_text_width, pad_str};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Without a terminal, and what a terminal is taken for if it is narrower than can be read.
+const COLUMNS: usize = 100;
+const NARROWEST: usize = 40;
+
+/// What stands left of the client's column, and between the two.
+const TIME: usize = 8;
+const GAP: &str = "  ";
+const BAR: &str = " │ ";
+
+/// An address with its port, and what happened to it: "A connects (127.0.0.1:54321)".
+const CLIENT: usize = 28;
+
+pub(super) struct Screen {
+    out: Box<dyn Write>,
+    width: usize,
+    client: usize,
+    colour: bool,
+    /// Something was printed already.
+    begun: bool,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        let terminal = Term::stdout();
+        let columns = terminal.size_checked().map_or(COLUMNS, |(_, columns)| columns.into());
+        // Colours are for a terminal that has them, and NO_COLOR is respected.
+        Self::with(io::stdout(), columns, terminal.features().colors_supported())
+    }
+
+    /// For tests that look at something else.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Self {
+        Self::with(io::sink(), COLUMNS, false)
+    }
+
+    fn with(out: impl Write + 'static, columns: usize, colour: bool) -> Self {
+        let width = columns.max(NARROWEST);
+        let both = width - TIME - GAP.len() - measure_text_width(BAR);
+        Self { out: Box::new(out), width, client: CLIENT.min(both / 2), colour, begun: false }
+    }
+
+    /// Who stands in which column.
+    pub(super) fn heads(&mut self, time: &str, client: &str, server: &str) -> io::Result<()> {
+        let text = self.columns(time, client, server, &Style::new().dim(), &Style::new().dim());
+        self.begun = true;
+        say(&mut self.out, &text)
+    }
+
+    /// A heading, and what there is to say under it.
+    pub(super) fn caption(&mut self, heading: &str, body: &str) -> io::Result<()> {
+        let mut text = String::from(if self.begun { "\n" } else { "" });
+        self.begun = true;
+        for line in wrap(heading, self.width) {
+            text += &format!("{}\n", self.styled(&Style::new().bold(), &line));
+        }
+        for line in wrap(body, self.width) {
+            text += &format!("{line}\n");
+        }
+        say(&mut self.out, &text)
+    }
+
+    pub(super) fn client(&mut self, at: Duration, line: &str) -> io::Result<()> {
+        let text = self.columns(&time(at), line, "", &Style::new().cyan(), &Style::new());
+        say(&mut self.out, &text)
+    }
+
+    pub(super) fn server(&mut self, at: Duration, line: &str) -> io::Result<()> {
+        let text = self.columns(&time(at), "", line, &Style::new(), &Style::new());
+        say(&mut self.out, &text)
+    }
+
+    fn columns(
+        &self,
+        time: &str,
+        client: &str,
+        server: &str,
+        client_style: &Style,
+        server_style: &Style,
+    ) -> String {
+        let rest = self.width - TIME - GAP.len() - self.client - measure_text_width(BAR);
+        let (left, right) = (hang(client, self.client), hang(server, rest));
+        let mut text = String::new();
+        for row in 0..left.len().max(right.len()) {
+            let of = |column: &[String]| column.get(row).cloned().unwrap_or_default();
+            let time = if row == 0 { time } else { "" };
+            let time = pad_str(time, TIME, console::Alignment::Right, None);
+            let client = of(&left);
+            let client = pad_str(&client, self.client, console::Alignment::Left, None);
+            let line = format!(
+                "{}{GAP}{}{}{}",
+                self.styled(&Style::new().dim(), &time),
+                self.styled(client_style, &client),
+                self.styled(&Style::new().dim(), BAR),
+                self.styled(server_style, &of(&right)),
+            );
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+
+    fn styled(&self, style: &Style, text: &str) -> String {
+        style.clone().force_styling(self.colour).apply_to(text).to_string()
+    }
+}
+
+fn time(at: Duration) -> String {
+    format!("{:.1}", at.as_secs_f64() * 1000.0)
+}
+
+/// Wrapped, and what goes on in the next line stands further in.
+fn hang(text: &str, width: usize) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > 1 {
+        let first = lines[0].clone();
+        let rest = text[first.len()..].trim_start();
+        lines = wrap(rest, width - 2).into_iter().map(|line| format!("  {line}")).collect();
+        lines.insert(0, first);
+    }
+    lines
+}
+
+/// Lines of at most `width` columns with all of `text` in them. Broken at spaces and between
+/// Chinese characters; in the middle of a word only if it is wider than a line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for piece in pieces(text) {
+        if measure_text_width(&line) + measure_text_width(piece.trim_end()) > width {
+            flush(&mut line, &mut lines);
+        }
+        for c in piece.chars() {
+            let mut bytes = [0; 4];
+            let grown = measure_text_width(&line) + measure_text_width(c.encode_utf8(&mut bytes));
+            if grown > width && c != ' ' {
+                flush(&mut line, &mut lines);
+            }
+            line.push(c);
+        }
+    }
+    flush(&mut line, &mut lines);
+    lines
+}
+
+fn flush(line: &mut String, lines: &mut Vec<String>) {
+    if !line.trim_end().is_empty() {
+        lines.push(line.trim_end().to_owned());
+    }
+    line.clear();
+}
+
+/// The parts that belong in one line: a word with its spaces, a Chinese character with its
+/// punctuation.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for ((_, before), (index, after)) in text.char_indices().zip(text.char_indices().skip(1)) {
+        if may_break(before, after) {
+            pieces.push(&text[start..index]);
+            start = index;
+        }
+    }
+    pieces.push(&text[start..]);
+    pieces
+}
+
+fn may_break(before: char, after: char) -> bool {
+    let wide = |c: char| measure_text_width(c.encode_utf8(&mut [0; 4])) == 2;
+    let opens = |c| "（「《“".contains(c);
+    let closes = |c| "，。、；：？！）」》”,.;:)…".contains(c);
+    if after == ' ' {
+        return false;
+    }
+    before == ' ' || (wide(before) || wide(after)) && !opens(before) && !closes(after)
+}
+
+/// Written and flushed at once: the next line may have to be waited for. An error is handed up, for
+/// whoever reads may stop reading (`lab tour select | head`), and `println!` would panic.
+pub(super) fn say(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NARRATION: &str = "new connection from 127.0.0.1:56628, descriptor 4: whoever connects \
+                             now waits until 127.0.0.1:56628 leaves";
+    const CHINESE: &str =
+        "回来的 readable 里有监听套接字，writable 为空。accept 得到新的描述符（套接字）。";
+
+    #[test]
+    fn nothing_is_lost_and_nothing_is_too_wide() {
+        for text in
+            [NARRATION, CHINESE, "b'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", ""]
+        {
+            let letters = |text: &str| text.replace(' ', "");
+            for width in 4..90 {
+                for lines in [wrap(text, width), hang(text, width)] {
+                    assert_eq!(letters(&lines.concat()), letters(text));
+                    let widest = lines.iter().map(|line| measure_text_width(line)).max();
+                    assert!(widest.unwrap_or(0) <= width, "{width}: {lines:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_break_between_words_and_never_before_a_full_stop() {
+        assert_eq!(wrap("one two  three", 8), ["one two", "three"]);
+        for width in 8..40 {
+            for line in wrap(CHINESE, width) {
+                assert!(!line.starts_with(['，', '。', '）']) && !line.ends_with('（'), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_keep_their_places() {
+        for (columns, colour) in [(100, false), (60, false), (10, false)] {
+            let screen = Screen::with(io::sink(), columns, colour);
+            let style = Style::new();
+            let text = screen.columns("1.0", "A 收到 b'hello'", NARRATION, &style, &style);
+            let bars: Vec<_> = text
+                .lines()
+                .map(|line| line.find('│').map(|bar| measure_text_width(&line[..bar])))
+                .collect();
+            assert!(bars.iter().all(|bar| bar.is_some() && *bar == bars[0]), "{text}");
+            assert!(text.lines().all(|line| measure_text_width(line) <= screen.width), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_terminal_sees_colour() {
+        let style = Style::new().bold();
+        assert_eq!(Screen::with(io::sink(), 80, false).styled(&style, "x"), "x");
+        assert_ne!(Screen::with(io::sink(), 80, true).styled(&style, "x"), "x");
+    }
+}
