@@ -6,7 +6,7 @@ use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::check::server::Server;
 use crate::measure::Target;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) const SLOW_HANDLER: Experiment = Experiment {
     name: "slow_handler",
@@ -78,8 +78,12 @@ fn answers(program: &str) -> Result<([Duration; 3], Count), Unable> {
 fn ask_together(server: &Server) -> Result<[Duration; 3], String> {
     let connect = || Visitor::connect(server.addr).map_err(|error| common::reason(&error));
     let mut visitors = [connect()?, connect()?, connect()?];
+    // One beginning for all: a client that asked a moment later had to wait a moment less.
+    let began = Instant::now();
     let times = thread::scope(|scope| {
-        let asking = visitors.each_mut().map(|visitor| scope.spawn(|| visitor.exchange()));
+        let asking = visitors
+            .each_mut()
+            .map(|visitor| scope.spawn(move || visitor.exchange().map(|_| began.elapsed())));
         asking.map(|asking| asking.join().unwrap_or_else(|_| Err("the client died".to_owned())))
     });
     let [first, second, third] = times;
