@@ -6,23 +6,36 @@
 
 mod address_space;
 mod backlog;
+mod busy_asking;
+mod caller_sleeps;
 mod completion;
+mod copy_phase;
 mod endings;
 mod epoll_calls;
+mod few_and_many;
+mod idle_cost;
 mod inherit;
 mod leaving;
 mod limits;
+mod looks;
 mod no_accept;
 mod order;
+mod pause;
+mod pool;
 mod promises;
 mod readable;
 mod report;
 mod select_overwrites;
+mod serial;
+mod slow_handler;
 mod sockets;
 mod third_set;
+mod threads;
 mod timeouts;
 mod triggers;
+mod two_waits;
 mod unacknowledged;
+mod visitor;
 mod watch;
 mod woken;
 
@@ -157,6 +170,18 @@ const EXPERIMENTS: &[&Experiment] = &[
     &order::ORDER,
     &order::READY_LIST,
     &leaving::LEAVING,
+    &serial::SERIAL,
+    &pool::POOL,
+    &pool::POOL_THREADS,
+    &busy_asking::BUSY_ASKING,
+    &pause::PAUSE,
+    &copy_phase::COPY_PHASE,
+    &caller_sleeps::CALLER_SLEEPS,
+    &two_waits::TWO_WAITS,
+    &slow_handler::SLOW_HANDLER,
+    &idle_cost::IDLE_COST,
+    &idle_cost::COPYING_OR_ASKING,
+    &few_and_many::FEW_AND_MANY,
 ];
 
 /// Runs `lab claims`.

@@ -45,10 +45,32 @@ impl Target {
         Self { name: name.to_owned(), subject }
     }
 
+    /// The same with this value for one of its options.
+    pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
+        let command = &mut self.subject.command;
+        match command.iter().position(|word| word == option) {
+            Some(at) if at + 1 < command.len() => command[at + 1] = value.into(),
+            _ => command.extend([option, value].map(OsString::from)),
+        }
+        self
+    }
+
     /// Starts it, quiet, and waits until it listens. It is killed when the server is dropped.
     pub(crate) fn start(&self) -> Result<Server, String> {
         Server::start(&self.subject, Start::default()).map_err(|fault| match fault {
             Fault::Short(why) | Fault::Unseen(why) => why,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_given_once() {
+        let command = ["server", "--pause", "20"].map(OsString::from).to_vec();
+        let target = Target::command("server", command).with("--pause", "7").with("--delay", "0");
+        assert_eq!(target.subject.command, ["server", "--pause", "7", "--delay", "0"]);
     }
 }
