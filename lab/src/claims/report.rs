@@ -1,6 +1,7 @@
 //! The list of the experiments, and the table of what they found.
 
-use super::{ClaimsArgs, EXPERIMENTS, Experiment, Unable, Verdict};
+use super::experiments::EXPERIMENTS;
+use super::{ClaimsArgs, Experiment, Unable, Verdict};
 use crate::check::report::complain;
 use crate::language::Language;
 use crate::table::{say, table};

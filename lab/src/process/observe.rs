@@ -32,7 +32,7 @@ pub(crate) fn cpu_time(pid: i32) -> Option<Duration> {
 }
 
 /// CPU time used so far by the processes that live, to the nanosecond: for what takes less than
-/// the ticks of [`cpu_time`].
+/// the ticks of [`cpu_time`]. Of 0, that of this process alone.
 #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly"))]
 pub(crate) fn cpu_clock(pid: i32) -> Option<Duration> {
     let clock = |pid: i32| {
@@ -46,12 +46,6 @@ pub(crate) fn cpu_clock(pid: i32) -> Option<Duration> {
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
 pub(crate) fn cpu_clock(_pid: i32) -> Option<Duration> {
     None
-}
-
-/// CPU time that this process has used so far.
-pub(crate) fn cpu_clock_of_self() -> Option<Duration> {
-    let clock = nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID;
-    nix::time::clock_gettime(clock).ok().map(Duration::from)
 }
 
 /// CPU time that the whole machine has used so far, in ticks of 10 ms.

@@ -31,7 +31,7 @@ pub(super) const ENDINGS: Experiment = Experiment {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use crate::claims::sockets::{arrival, flags, pair, polled, reset, selected};
+    use crate::claims::experiments::sockets::{arrival, flags, pair, polled, reset, selected};
     use crate::claims::{Finding, Found, Unable};
     use nix::poll::PollFlags;
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -162,6 +162,6 @@ mod linux {
 mod tests {
     #[test]
     fn a_client_that_closes_is_no_hup() {
-        crate::claims::confirm(&super::ENDINGS);
+        crate::claims::experiments::confirm(&super::ENDINGS);
     }
 }

@@ -103,6 +103,6 @@ fn ask(pairs: &[Pair], numbers: &[usize]) -> nix::Result<Vec<usize>> {
 mod tests {
     #[test]
     fn a_set_is_good_for_one_call() {
-        crate::claims::confirm(&super::SELECT_OVERWRITES);
+        crate::claims::experiments::confirm(&super::SELECT_OVERWRITES);
     }
 }

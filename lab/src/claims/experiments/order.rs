@@ -152,11 +152,11 @@ mod tests {
 
     #[test]
     fn a_scan_answers_in_the_order_of_connecting() {
-        crate::claims::confirm(&ORDER);
+        crate::claims::experiments::confirm(&ORDER);
     }
 
     #[test]
     fn a_ready_list_answers_in_the_order_of_arrival() {
-        crate::claims::confirm(&READY_LIST);
+        crate::claims::experiments::confirm(&READY_LIST);
     }
 }

@@ -269,18 +269,18 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn epoll_copies_what_is_ready_and_maps_nothing() {
-        crate::claims::confirm(&EPOLL_MMAP);
+        crate::claims::experiments::confirm(&EPOLL_MMAP);
     }
 
     #[test]
     fn every_change_of_interest_is_handed_over() {
-        crate::claims::confirm_where_seen(&INTEREST_CHANGES);
+        crate::claims::experiments::confirm_where_seen(&INTEREST_CHANGES);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn it_sleeps_in_the_wait_and_not_in_the_making() {
-        crate::claims::confirm(&WHERE_IT_BLOCKS);
+        crate::claims::experiments::confirm(&WHERE_IT_BLOCKS);
     }
 
     #[test]

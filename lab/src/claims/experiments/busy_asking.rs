@@ -217,7 +217,7 @@ fn waits() -> Result<Waited, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm_where_seen;
+    use crate::claims::experiments::confirm_where_seen;
 
     #[test]
     fn who_asks_uses_a_cpu_and_who_sleeps_none() {

@@ -283,12 +283,12 @@ mod tests {
 
     #[test]
     fn level_repeats_and_edge_does_not() {
-        crate::claims::confirm(&LEVEL_AND_EDGE);
+        crate::claims::experiments::confirm(&LEVEL_AND_EDGE);
     }
 
     #[test]
     fn edge_saves_waits_only_where_much_comes_at_once() {
-        crate::claims::confirm(&EDGE_CALLS);
+        crate::claims::experiments::confirm(&EDGE_CALLS);
     }
 
     #[test]

@@ -52,7 +52,7 @@ mod tests {
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     #[test]
     fn we_live_above_four_gigabytes() {
-        crate::claims::confirm(&ADDRESS_SPACE);
+        crate::claims::experiments::confirm(&ADDRESS_SPACE);
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod linux {
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
     use std::os::fd::AsFd;
 
-    pub(in crate::claims) struct Watch(Epoll);
+    pub(in crate::claims::experiments) struct Watch(Epoll);
 
     impl Watch {
         pub fn new() -> Result<Self, Unable> {
@@ -92,7 +92,7 @@ mod linux {
     use std::os::fd::AsFd;
 
     /// There is none, so nobody has one, and none of its methods is ever called.
-    pub(in crate::claims) enum Watch {}
+    pub(in crate::claims::experiments) enum Watch {}
 
     impl Watch {
         pub fn new() -> Result<Self, Unable> {

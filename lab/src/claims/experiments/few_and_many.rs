@@ -242,7 +242,7 @@ fn not_seen() -> Unable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm_where_seen;
+    use crate::claims::experiments::confirm_where_seen;
 
     #[test]
     fn threads_are_as_good_for_one_and_dearer_for_hundreds() {

@@ -153,6 +153,6 @@ fn others_are_served(
 mod tests {
     #[test]
     fn nobody_is_disturbed() {
-        crate::claims::confirm(&super::LEAVING);
+        crate::claims::experiments::confirm(&super::LEAVING);
     }
 }

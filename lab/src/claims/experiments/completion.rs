@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn uring_receives_without_a_call_that_receives() {
-        crate::claims::confirm_where_seen(&COMPLETION);
+        crate::claims::experiments::confirm_where_seen(&COMPLETION);
     }
 
     #[test]

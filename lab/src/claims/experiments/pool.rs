@@ -165,7 +165,7 @@ fn kept_and_new(server: &Server) -> Result<(f64, f64), Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{confirm, confirm_where_seen};
+    use crate::claims::experiments::{confirm, confirm_where_seen};
 
     #[test]
     fn a_pool_has_an_end() {

@@ -115,6 +115,6 @@ fn steps(nonblocking: bool) -> io::Result<Steps> {
 mod tests {
     #[test]
     fn nobody_has_to_accept() {
-        crate::claims::confirm(&super::NO_ACCEPT);
+        crate::claims::experiments::confirm(&super::NO_ACCEPT);
     }
 }

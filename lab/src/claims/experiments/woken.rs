@@ -75,6 +75,6 @@ fn run() -> Found {
 mod tests {
     #[test]
     fn a_signal_would_have_been_noticed() {
-        crate::claims::confirm(&super::WOKEN_NOT_SIGNALLED);
+        crate::claims::experiments::confirm(&super::WOKEN_NOT_SIGNALLED);
     }
 }

@@ -92,6 +92,6 @@ fn looked(mut socket: &TcpStream) -> Result<Look, Unable> {
 mod tests {
     #[test]
     fn an_error_is_no_exceptional_condition() {
-        crate::claims::confirm(&super::THIRD_SET);
+        crate::claims::experiments::confirm(&super::THIRD_SET);
     }
 }

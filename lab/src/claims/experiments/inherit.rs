@@ -88,6 +88,6 @@ fn of_read(file: &impl AsFd) -> String {
 mod tests {
     #[test]
     fn the_flag_is_one_descriptors() {
-        crate::claims::confirm(&super::INHERIT);
+        crate::claims::experiments::confirm(&super::INHERIT);
     }
 }

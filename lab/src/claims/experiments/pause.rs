@@ -128,7 +128,7 @@ fn spread(waits: &[Duration]) -> [Duration; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm;
+    use crate::claims::experiments::confirm;
 
     #[test]
     fn who_looks_now_and_then_serves_late() {

@@ -153,7 +153,7 @@ fn usual(states: &str) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm_where_seen;
+    use crate::claims::experiments::confirm_where_seen;
 
     #[test]
     fn a_synchronous_caller_may_sleep_or_work() {

@@ -112,7 +112,7 @@ fn ask_in_threads(sockets: &mut [UnixStream]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm;
+    use crate::claims::experiments::confirm;
 
     #[test]
     fn two_threads_wait_for_two_sockets_as_well_as_poll() {

@@ -242,7 +242,7 @@ fn some_file() -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm;
+    use crate::claims::experiments::confirm;
 
     #[test]
     fn writable_is_about_room_and_not_about_having_something_to_say() {

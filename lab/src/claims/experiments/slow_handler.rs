@@ -93,7 +93,7 @@ fn ask_together(server: &Server) -> Result<[Duration; 3], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm;
+    use crate::claims::experiments::confirm;
 
     #[test]
     fn a_handler_that_sleeps_is_everybodys() {

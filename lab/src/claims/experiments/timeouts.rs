@@ -101,6 +101,6 @@ mod tests {
 
     #[test]
     fn a_timeout_is_a_timeout_and_nothing_else() {
-        crate::claims::confirm(&TIMEOUTS);
+        crate::claims::experiments::confirm(&TIMEOUTS);
     }
 }

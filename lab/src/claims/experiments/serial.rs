@@ -115,7 +115,7 @@ fn second_client(program: &str) -> Result<Second, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm;
+    use crate::claims::experiments::confirm;
 
     #[test]
     fn one_thread_serves_one_client_at_a_time() {

@@ -336,7 +336,7 @@ fn empty_sets_cost(numbers: usize) -> Result<f64, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm_where_seen;
+    use crate::claims::experiments::confirm_where_seen;
 
     #[test]
     fn select_and_poll_cost_as_many_as_they_ask_and_epoll_does_not() {

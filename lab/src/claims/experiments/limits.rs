@@ -275,13 +275,13 @@ mod tests {
 
     #[test]
     fn a_set_ends_at_1023() {
-        crate::claims::confirm_where_seen(&FD_SETSIZE);
+        crate::claims::experiments::confirm_where_seen(&FD_SETSIZE);
     }
 
     #[test]
     fn the_limit_on_files_binds_every_model() {
-        crate::claims::confirm(&DESCRIPTOR_LIMIT);
-        crate::claims::confirm(&EPOLL_LIMITS);
+        crate::claims::experiments::confirm(&DESCRIPTOR_LIMIT);
+        crate::claims::experiments::confirm(&EPOLL_LIMITS);
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn waits(end: End) -> Result<Waited, Unable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::confirm_where_seen;
+    use crate::claims::experiments::confirm_where_seen;
 
     #[test]
     fn a_thread_sleeps_while_it_waits_and_works_while_it_copies() {

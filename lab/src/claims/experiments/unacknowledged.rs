@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_peers_kernel_acknowledges() {
-        crate::claims::confirm(&UNACKNOWLEDGED);
+        crate::claims::experiments::confirm(&UNACKNOWLEDGED);
     }
 
     #[test]
