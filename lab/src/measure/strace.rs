@@ -1,0 +1,247 @@
+//! The system calls of a server, as strace(1) sees them: what a program asks of the kernel, not
+//! what its source looks like.
+//!
+//! Each call costs the server two stops, so a server under strace is never timed.
+
+use super::Target;
+use crate::check::server::{Server, Start};
+use crate::check::subject::Fault;
+use crate::language::Words;
+use crate::process::{run, soon};
+use common::reason;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A strace that may trace here.
+#[derive(Debug)]
+pub(crate) struct Strace(PathBuf);
+
+/// One system call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Call {
+    /// `epoll_wait`
+    pub name: String,
+    /// As strace writes it, in one piece: `epoll_wait(4, [], 1024, 0) = 0`.
+    pub text: String,
+}
+
+/// A server whose calls are written down.
+pub(crate) struct Traced {
+    pub server: Server,
+    /// strace writes in blocks: the file is complete only when it has ended.
+    file: File,
+    tracer: i32,
+}
+
+impl Strace {
+    /// The one that the shell would find, if it is there and may trace; or what to do about it.
+    pub(crate) fn find() -> Result<Self, Words> {
+        // illumos has a strace too, and it is another program.
+        if !cfg!(target_os = "linux") {
+            return Err(Words::new("strace is a program for Linux", "strace 是 Linux 上的程序"));
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut programs = std::env::split_paths(&path).map(|folder| folder.join("strace"));
+        let program = programs.find(|program| is_program(program)).ok_or_else(|| {
+            Words::new(
+                "strace is not installed: apt install strace, or dnf install strace",
+                "没有安装 strace：apt install strace 或 dnf install strace",
+            )
+        })?;
+        // Containers and hardened systems may forbid tracing even one's own children.
+        let command = [program.as_os_str(), "-qq".as_ref(), "true".as_ref()].map(OsString::from);
+        let why = match run(&command, Duration::from_secs(10)) {
+            Ok(done) if done.status == Some(0) => return Ok(Self(program)),
+            Ok(done) => done.stderr.lines().next().map_or(done.how, str::to_owned),
+            Err(why) => why,
+        };
+        Err(Words::new(
+            format!("this system does not let strace trace: {why}"),
+            format!("这个系统不让 strace 跟踪：{why}"),
+        ))
+    }
+
+    /// Starts a server as [`Target::start`] does, and writes down those of its calls (all of its
+    /// threads and children) that are named; without names, every call.
+    pub(crate) fn start(&self, target: &Target, calls: &[&str]) -> Result<Traced, String> {
+        let (path, file) = output().map_err(|error| {
+            format!("no file in {}: {}", std::env::temp_dir().display(), reason(&error))
+        })?;
+        let started = self.start_into(&path, target, calls);
+        // Both of us have it open: from here on it needs no name, and nobody has to clean up.
+        let _ = fs::remove_file(&path);
+        let server = started?;
+        let tracer = tracer(server.process.pid()).ok_or("strace has left the server")?;
+        Ok(Traced { server, file, tracer })
+    }
+
+    fn start_into(&self, path: &Path, target: &Target, calls: &[&str]) -> Result<Server, String> {
+        // -D: strace is not the server's parent but its grandchild. Our child is the server itself,
+        // to observe and to kill; and when it is gone strace goes, too, even if we are gone before.
+        let mut command = vec![OsString::from(&self.0)];
+        command.extend(["-D", "-f", "-o"].map(OsString::from));
+        command.push(path.into());
+        if !calls.is_empty() {
+            // The newer architectures lack the oldest calls. `?`: then it is no error.
+            let calls: Vec<_> = calls.iter().map(|name| format!("?{name}")).collect();
+            command.extend(["-e".into(), format!("trace={}", calls.join(",")).into()]);
+        }
+        command.push("--".into());
+        let mut subject = target.subject.clone();
+        command.append(&mut subject.command);
+        subject.command = command;
+        Server::start(&subject, Start::default()).map_err(|fault| match fault {
+            Fault::Short(why) | Fault::Unseen(why) => why,
+        })
+    }
+}
+
+impl Traced {
+    /// Ends the server, and tells what it called from its first breath, in order. A call that it
+    /// was killed in is the last of its thread, with ` = ?` at its end.
+    pub(crate) fn finish(mut self) -> Result<Vec<Call>, String> {
+        self.server.process.kill();
+        let ended = soon(Duration::from_secs(10), || has_ended(self.tracer).then_some(()));
+        ended.ok_or("strace does not end with its server")?;
+        let mut bytes = Vec::new();
+        let read = self.file.read_to_end(&mut bytes);
+        read.map_err(|error| format!("strace's output: {}", reason(&error)))?;
+        Ok(parse(&String::from_utf8_lossy(&bytes)))
+    }
+}
+
+/// How many of `calls` have one of these names.
+pub(crate) fn count(calls: &[Call], names: &[&str]) -> usize {
+    calls.iter().filter(|call| names.contains(&call.name.as_str())).count()
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// A new file, and its name for strace to open.
+fn output() -> std::io::Result<(PathBuf, File)> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("lab-strace-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    // Not one that somebody else has put there.
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    Ok((path, file))
+}
+
+/// The process that traces this one.
+fn tracer(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
+    line.trim().parse().ok().filter(|&tracer| tracer != 0)
+}
+
+/// It is gone, or a zombie: it is not our child, and some containers have nobody who waits for it.
+fn has_ended(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        // The name may contain spaces and parentheses: the state comes after the last one.
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+        state.starts_with(['Z', 'X'])
+    })
+}
+
+/// The calls of an output of `strace -f -o`: each line begins with the number of the thread. While
+/// one thread waits in a call another may begin one; the first is then written in two pieces.
+fn parse(output: &str) -> Vec<Call> {
+    const BROKEN_OFF: &str = "<unfinished ...>";
+    let mut calls: Vec<Call> = Vec::new();
+    let mut unfinished = HashMap::new();
+    for line in output.lines() {
+        let (thread, rest) = line.split_once(' ').unwrap_or(("", line));
+        let rest = rest.trim();
+        if let Some(resumed) = rest.strip_prefix("<... ") {
+            let index = unfinished.remove(thread);
+            if let (Some(index), Some((_, end))) = (index, resumed.split_once(" resumed>")) {
+                let call: &mut Call = &mut calls[index];
+                call.text.push_str(end);
+            }
+            continue;
+        }
+        // Signals (`---`) and endings (`+++`) are no calls.
+        let Some((name, _)) = rest.split_once('(').filter(|(name, _)| is_name(name)) else {
+            continue;
+        };
+        let text = rest.strip_suffix(BROKEN_OFF);
+        if text.is_some() {
+            unfinished.insert(thread, calls.len());
+        }
+        let text = text.map_or(rest, str::trim_end).to_owned();
+        calls.push(Call { name: name.to_owned(), text });
+    }
+    calls
+}
+
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_two_pieces_is_one() {
+        let output = "\
+77 epoll_wait(4,  <unfinished ...>
+78 write(1, \"a(b) = 1\\n\", 9)             = 9
+77 <... epoll_wait resumed>[{events=EPOLLIN, data=0x3}], 1024, -1) = 1
+77 --- SIGCHLD {si_signo=SIGCHLD} ---
+77 accept4(3,  <unfinished ...>) = ?
+77 +++ killed by SIGKILL +++
+";
+        let calls = parse(output);
+        let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["epoll_wait", "write", "accept4"]);
+        assert_eq!(calls[0].text, "epoll_wait(4,[{events=EPOLLIN, data=0x3}], 1024, -1) = 1");
+        assert!(calls[2].text.ends_with("= ?"), "{}", calls[2].text);
+        assert_eq!(count(&calls, &["accept", "accept4"]), 1);
+    }
+
+    #[test]
+    fn a_server_tells_what_it_calls_and_strace_ends_with_it() {
+        let strace = match Strace::find() {
+            Ok(strace) => strace,
+            Err(why) => return println!("not tried: {}", why.en),
+        };
+        let target = Target::program("epoll").expect("a program of the course");
+        let traced = strace.start(&target, &["recvfrom", "sendto", "no_such_call"]);
+        let traced = traced.expect("it starts under strace");
+        let tracer = traced.tracer;
+        let mut client = traced.server.client().expect("it accepts");
+        for _ in 0..10 {
+            client.exchange(1).expect("an echo");
+        }
+        let calls = traced.finish().expect("it ends");
+        assert_eq!((count(&calls, &["recvfrom"]), count(&calls, &["sendto"])), (10, 10));
+        assert_eq!(calls.len(), 20, "nothing but what was asked for: {calls:?}");
+        assert!(has_ended(tracer));
+    }
+
+    #[test]
+    fn what_does_not_start_leaves_no_file() {
+        let Ok(strace) = Strace::find() else { return println!("not tried: no strace") };
+        let target = Target::command("none", ["/no/such/program"].map(OsString::from).to_vec());
+        let why = strace.start(&target, &[]).map(|_| ()).expect_err("there is no such program");
+        assert!(why.contains("no such program") || why.contains("No such file"), "{why}");
+        let ours = format!("lab-strace-{}-", std::process::id());
+        let is_ours = |file: fs::DirEntry| file.file_name().to_string_lossy().starts_with(&ours);
+        // Another test of this process may be starting one just now: it is gone soon.
+        let left = soon(Duration::from_secs(20), || {
+            let mut files = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
+            (!files.any(is_ours)).then_some(())
+        });
+        assert_eq!(left, Some(()));
+    }
+}
