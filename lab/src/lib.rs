@@ -3,7 +3,9 @@
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
-//! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
+//! - [`timeline`]: when a server waits in which system call, as a picture of a run.
+//! - [`docs`]: the tests that hold the two languages of the course together, and both to the code;
+//!   and its figures.
 
 mod built;
 pub mod check;
@@ -13,5 +15,6 @@ pub mod language;
 mod measure;
 mod process;
 pub mod rig;
+pub mod timeline;
 
 pub use built::built;

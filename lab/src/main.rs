@@ -9,6 +9,8 @@ enum Lab {
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
+    Figures(lab::docs::FiguresArgs),
+    Timeline(lab::timeline::TimelineArgs),
 }
 
 fn main() -> ExitCode {
@@ -16,5 +18,7 @@ fn main() -> ExitCode {
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Figures(args) => lab::docs::figures(&args),
+        Lab::Timeline(args) => lab::timeline::main(&args),
     }
 }

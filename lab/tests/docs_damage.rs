@@ -61,13 +61,15 @@ hello
 
 const CHAPTER: [&str; 2] = ["docs/en/01-waiting.md", "docs/zh/01-waiting.md"];
 
-/// The figures that blessing draws into every project: some page has to show each.
+/// The figures that blessing draws into every project: some page has to show each. Timelines are
+/// drawn where there is a trace.
 fn figures_drawn() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures");
     let files = fs::read_dir(folder).expect("the course has figures");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("ASCII"));
     let mut names: Vec<_> =
         names.filter_map(|name| name.strip_suffix(".en.svg").map(str::to_owned)).collect();
+    names.retain(|name| !name.starts_with("timeline-"));
     names.sort_unstable();
     names
 }
@@ -352,6 +354,31 @@ fn a_figure_of_the_other_language_or_missing_is_found() {
     fs::remove_file(project.path(&missing)).expect("it was there");
     let place = format!("docs/en/README.md:{}:", 4 + count);
     project.finds_among(&place, &format!("there is no {missing}"));
+}
+
+#[test]
+fn a_timeline_is_a_function_of_its_trace() {
+    let project = Project::new();
+    let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/traces/select.trace");
+    let trace = fs::read_to_string(trace).expect("the course has a trace of select");
+    project.write("docs/traces/select.trace", &trace);
+    let figure = "docs/figures/timeline-select.en.svg";
+    project.finds_among(&format!("{figure}:1:"), "not there yet");
+    project.bless(false);
+    assert_eq!(project.problems(), [""; 0]);
+    let drawn = project.read(figure);
+
+    project.edit("docs/traces/select.trace", "send \"hello\"", "send \"howdy\"");
+    project.finds_among(&format!("{figure}:1:"), "not as drawn now");
+    project.bless(false);
+    assert_eq!(project.read(figure), drawn.replace("send \"hello\"", "send \"howdy\""));
+
+    project.edit("docs/traces/select.trace", "send \"howdy\"", "shout \"howdy\"");
+    project.finds_among("docs/traces/select.trace:", "not a line of a trace");
+    fs::rename(project.path("docs/traces/select.trace"), project.path("docs/traces/poll.trace"))
+        .expect("a file of the copy");
+    project.write("docs/traces/poll.trace", &trace);
+    project.finds_among("docs/traces/poll.trace:1:", "docs/traces/select.trace");
 }
 
 #[test]

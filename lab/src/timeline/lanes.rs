@@ -1,0 +1,560 @@
+//! What a trace means: for each thread of the server, pieces of time in which it did one thing, and
+//! which act of a client ended a wait.
+
+use super::trace::{Act, Client, Deed, Trace, Traced};
+use std::collections::HashMap;
+
+/// A call that takes longer has slept, whoever woke it: nothing here works that long.
+const SLEPT: u64 = 1000;
+
+/// What one thread of the server did: the pieces follow one another without a gap.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub pieces: Vec<Piece>,
+}
+
+/// One thing for some time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Piece {
+    pub from: u64,
+    pub to: u64,
+    pub what: What,
+}
+
+/// What a thread does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum What {
+    /// Its own code.
+    Own,
+    /// Asleep in a call. `over`: it has returned in the end.
+    Sleep { call: String, for_what: Awaited, over: bool },
+    /// The end of that call, once the bytes are there: it wakes and has them copied.
+    Copy { by_kernel: bool },
+    /// A call that copies bytes and returns.
+    Move { call: String, client: Client, bytes: u64 },
+    /// Another call that returns at once.
+    Brief { call: String, note: Note },
+    /// Calls in a row that had nothing (EAGAIN), and how many of each.
+    Ask { calls: Vec<(String, usize)> },
+}
+
+/// Whom or what a sleeping call waits for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Awaited {
+    /// Whoever of them comes first.
+    These(Vec<Who>),
+    /// A completion, after that many requests were handed over.
+    Completion(u64),
+    /// The end of a pause.
+    Time,
+    /// Another thread.
+    Thread,
+}
+
+/// What a descriptor of the server stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Who {
+    Newcomer,
+    Client(Client),
+    Descriptor(u32),
+}
+
+/// What there is to say of a call that returns at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Note {
+    Nothing,
+    Whom(Who),
+    /// `ADD`, and whom.
+    Control(String, Who),
+    Writable,
+}
+
+/// Where an act of a client meets the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Meets {
+    /// It ends a wait of this lane, at this time.
+    Wakes { lane: usize, at: u64 },
+    /// Nobody waits for it: the kernel keeps it until somebody asks.
+    Kept,
+    /// It was sent by this lane in a call that began then.
+    Answered { lane: usize, began: u64 },
+}
+
+/// The lanes of a trace; threads that only ever waited for other threads are left out.
+pub(crate) fn lanes(trace: &Trace) -> Vec<Lane> {
+    let known = Descriptors::of(trace);
+    let count = trace.calls.iter().map(|call| call.lane + 1).max().unwrap_or(0);
+    let calls = |lane: usize| -> Vec<(usize, &Traced)> {
+        trace.calls.iter().enumerate().filter(|(_, call)| call.lane == lane).collect()
+    };
+    let seen = (0..count).map(calls);
+    let seen = seen.filter(|calls| calls.iter().any(|(_, call)| call.name() != "futex"));
+    seen.map(|calls| lane(trace, &known, &calls)).collect()
+}
+
+fn lane(trace: &Trace, known: &Descriptors, calls: &[(usize, &Traced)]) -> Lane {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut now = calls.first().map_or(0, |(_, call)| call.began);
+    for &(index, call) in calls {
+        let to = call.returned().unwrap_or(trace.end).clamp(now, trace.end);
+        let from = call.began.clamp(now, to);
+        let parts = parts(trace, known, index, call, [from, to]);
+        for what in parts {
+            push(&mut pieces, &mut now, what);
+        }
+    }
+    let rest = Piece { from: now, to: trace.end, what: What::Own };
+    if rest.from < rest.to {
+        pieces.push(rest);
+    }
+    Lane { pieces }
+}
+
+/// Adds a piece, own code up to it, and puts questions in a row together.
+fn push(pieces: &mut Vec<Piece>, now: &mut u64, piece: Piece) {
+    *now = piece.to;
+    let before = pieces.last().map_or(piece.from, |last| last.to);
+    if let (Some(Piece { to, what: What::Ask { calls }, .. }), What::Ask { calls: more }) =
+        (pieces.last_mut(), &piece.what)
+    {
+        *to = piece.to;
+        for (name, count) in more {
+            match calls.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known += count,
+                None => calls.push((name.clone(), *count)),
+            }
+        }
+        calls.sort();
+        return;
+    }
+    if before < piece.from {
+        pieces.push(Piece { from: before, to: piece.from, what: What::Own });
+    }
+    pieces.push(piece);
+}
+
+/// The pieces of one call: none for a call that only tells who somebody is, two for one that slept
+/// until bytes came.
+fn parts(
+    trace: &Trace,
+    known: &Descriptors,
+    index: usize,
+    call: &Traced,
+    [from, to]: [u64; 2],
+) -> Vec<Piece> {
+    let one = |what| vec![Piece { from, to, what }];
+    let name = familiar(call.name());
+    let who = call.descriptor().map(|fd| known.who(index, fd));
+    let client = match who {
+        Some(Who::Client(client)) => Some(client),
+        _ => None,
+    };
+    let result = call.result().unwrap_or_default();
+    if would_block(call) {
+        return one(What::Ask { calls: vec![(name, 1)] });
+    }
+    let over = call.took.is_some();
+    let for_what = known.awaited(index, call);
+    let ended_by = ending(trace, &for_what, from, to).filter(|_| over);
+    let slept = known.may_sleep(&name) && (ended_by.is_some() || to - from >= SLEPT);
+    if !over && !slept {
+        // It had just begun when we stopped looking.
+        return Vec::new();
+    }
+    let bytes = result.parse().unwrap_or(0);
+    let brief = |note| one(What::Brief { call: name.clone(), note });
+    let sleep = What::Sleep { call: name.clone(), for_what, over };
+    match name.as_str() {
+        "getpeername" => Vec::new(),
+        "close" if client.is_none() => Vec::new(),
+        "close" => brief(who.map_or(Note::Nothing, Note::Whom)),
+        "nanosleep" => one(sleep),
+        "futex" if !slept => Vec::new(),
+        "epoll_ctl" => {
+            let arguments = arguments(&call.text);
+            let word = |at: usize| arguments.get(at).copied().unwrap_or_default();
+            let operation = word(1).trim_start_matches("EPOLL_CTL_").to_owned();
+            let whom = word(2).parse().map(|fd| known.who(index, fd));
+            brief(whom.map_or(Note::Nothing, |whom| Note::Control(operation, whom)))
+        }
+        "futex" | "select" | "poll" | "epoll_wait" | "accept" if slept => one(sleep),
+        "io_uring_enter" if slept => copied(sleep, ended_by, [from, to], true),
+        "recv" | "read" if slept => {
+            copied(sleep, ended_by.filter(|_| bytes > 0), [from, to], false)
+        }
+        "select" | "poll" | "epoll_wait" => {
+            let writable = ["out [", "revents=POLLOUT", "{events=EPOLLOUT"];
+            let writable = writable.iter().any(|sign| call.text.contains(sign));
+            brief(if writable { Note::Writable } else { Note::Nothing })
+        }
+        "accept" => {
+            let new = result.split(' ').next().and_then(|fd| fd.parse().ok());
+            let whom = new.map(|fd| known.who(index + 1, fd));
+            brief(whom.map_or(Note::Nothing, Note::Whom))
+        }
+        "recv" | "read" | "send" | "write" => match client {
+            Some(client) => one(What::Move { call: name, client, bytes }),
+            None => brief(Note::Nothing),
+        },
+        _ => brief(Note::Nothing),
+    }
+}
+
+/// A sleep, and from the moment at which bytes were sent to it, the copy.
+fn copied(
+    sleep: What,
+    ended_by: Option<&Act>,
+    [from, to]: [u64; 2],
+    by_kernel: bool,
+) -> Vec<Piece> {
+    let sent = ended_by.filter(|act| matches!(act.what, Deed::Send(_)));
+    let until = sent.map_or(to, |act| act.at);
+    let mut parts = vec![Piece { from, to: until, what: sleep }];
+    if until < to {
+        parts.push(Piece { from: until, to, what: What::Copy { by_kernel } });
+    }
+    parts
+}
+
+/// What ends a wait that lasts from one time to another: the first that a client does in it of what
+/// is waited for. What an io_uring waits for no trace tells, but what came last has ended it.
+fn ending<'t>(trace: &'t Trace, for_what: &Awaited, from: u64, to: u64) -> Option<&'t Act> {
+    let awaited = |act: &Act| match (for_what, &act.what) {
+        (_, Deed::Receive(_)) | (Awaited::Time | Awaited::Thread, _) => false,
+        (Awaited::Completion(_), _) => true,
+        (Awaited::These(whom), Deed::Connect) => whom.contains(&Who::Newcomer),
+        (Awaited::These(whom), _) => whom.contains(&Who::Client(act.client)),
+    };
+    let mut acts = trace.acts.iter().filter(|act| from < act.at && act.at <= to && awaited(act));
+    if matches!(for_what, Awaited::Completion(_)) { acts.next_back() } else { acts.next() }
+}
+
+/// Where each act of the trace meets the server.
+pub(crate) fn meetings(trace: &Trace, lanes: &[Lane]) -> Vec<Option<Meets>> {
+    let meets = |act: &Act| {
+        if act.what.asks() { Some(wakes(trace, lanes, act)) } else { answered(lanes, act) }
+    };
+    trace.acts.iter().map(meets).collect()
+}
+
+/// The wait that the act ends; of several, that which ends first.
+fn wakes(trace: &Trace, lanes: &[Lane], act: &Act) -> Meets {
+    let mut wakes: Option<(u64, usize)> = None;
+    for (number, lane) in lanes.iter().enumerate() {
+        for (index, piece) in lane.pieces.iter().enumerate() {
+            let (until, ended_by) = match &piece.what {
+                What::Sleep { for_what, over: true, .. } => {
+                    (piece.to, ending(trace, for_what, piece.from, piece.to))
+                }
+                // Whoever asks all the time need not be woken: the question after it finds it.
+                What::Ask { .. } => {
+                    let mut after = lane.pieces[index + 1..].iter();
+                    let Some(found) = after.find(|piece| piece.what != What::Own) else { continue };
+                    let mut acts = trace.acts.iter().filter(|act| act.what.asks());
+                    // It may come when that question is already on its way.
+                    let ended_by = acts.find(|act| piece.from < act.at && act.at <= found.to);
+                    (found.from.max(act.at), ended_by)
+                }
+                _ => continue,
+            };
+            if ended_by == Some(act) && wakes.is_none_or(|(at, _)| until < at) {
+                wakes = Some((until, number));
+            }
+        }
+    }
+    wakes.map_or(Meets::Kept, |(at, lane)| Meets::Wakes { lane, at })
+}
+
+/// The call that has sent what the client received: the last before that, to that client, or one
+/// of io_uring, which does not say to whom.
+fn answered(lanes: &[Lane], act: &Act) -> Option<Meets> {
+    let mut found: Option<(bool, u64, usize)> = None;
+    for (number, lane) in lanes.iter().enumerate() {
+        for piece in lane.pieces.iter().filter(|piece| piece.from <= act.at) {
+            let certain = match &piece.what {
+                What::Move { call, client, .. } => {
+                    if *client != act.client || !["send", "write"].contains(&&**call) {
+                        continue;
+                    }
+                    true
+                }
+                What::Sleep { call, .. } | What::Brief { call, .. } if call == "io_uring_enter" => {
+                    false
+                }
+                _ => continue,
+            };
+            found = found.max(Some((certain, piece.from, number)));
+        }
+    }
+    found.map(|(_, began, lane)| Meets::Answered { lane, began })
+}
+
+/// What descriptors stand for, call after call.
+struct Descriptors {
+    listeners: Vec<u32>,
+    /// Calls that have returned EAGAIN: their descriptors are non-blocking, and one that takes long
+    /// has only been interrupted.
+    never_sleep: Vec<String>,
+    /// Before each call, and after the last: who has which, and whom the call waits for.
+    clients: Vec<HashMap<u32, Client>>,
+    awaited: Vec<Vec<u32>>,
+}
+
+impl Descriptors {
+    fn of(trace: &Trace) -> Self {
+        let accepts = trace.calls.iter().filter(|call| familiar(call.name()) == "accept");
+        let listeners = accepts.filter_map(Traced::descriptor).collect();
+        let refused = trace.calls.iter().filter(|call| would_block(call));
+        let never_sleep = refused.map(|call| familiar(call.name())).collect();
+        let mut known = Self { listeners, never_sleep, clients: Vec::new(), awaited: Vec::new() };
+        let mut clients = HashMap::new();
+        let mut interest: Vec<u32> = Vec::new();
+        for call in &trace.calls {
+            known.clients.push(clients.clone());
+            let arguments = arguments(&call.text);
+            let argument = |at: usize| arguments.get(at).copied().unwrap_or_default();
+            let named = Client::BOTH.into_iter().find(|c| call.text.contains(&c.in_trace()));
+            let result = call.result().and_then(|result| result.split(' ').next()?.parse().ok());
+            let mut awaited = Vec::new();
+            match familiar(call.name()).as_str() {
+                "accept" => clients.extend(result.zip(named)),
+                "getpeername" => clients.extend(call.descriptor().zip(named)),
+                "close" => {
+                    clients.retain(|fd, _| Some(*fd) != call.descriptor());
+                    interest.retain(|fd| Some(*fd) != call.descriptor());
+                }
+                "epoll_ctl" => {
+                    let fd = argument(2).parse().unwrap_or(0);
+                    interest.retain(|known| *known != fd || argument(1) == "EPOLL_CTL_MOD");
+                    if argument(1) == "EPOLL_CTL_ADD" {
+                        interest.push(fd);
+                    }
+                }
+                "select" => {
+                    let set = argument(1).trim_matches(['[', ']']);
+                    awaited.extend(set.split(' ').filter_map(|fd| fd.parse::<u32>().ok()));
+                }
+                "poll" => {
+                    let entries = argument(0).split("fd=").skip(1);
+                    awaited.extend(
+                        entries.filter_map(|entry| entry.split(',').next()?.parse::<u32>().ok()),
+                    );
+                }
+                "epoll_wait" => awaited.clone_from(&interest),
+                _ => {}
+            }
+            known.awaited.push(awaited);
+        }
+        known.clients.push(clients);
+        known
+    }
+
+    fn may_sleep(&self, name: &str) -> bool {
+        !self.never_sleep.iter().any(|known| known == name)
+    }
+
+    fn who(&self, before: usize, fd: u32) -> Who {
+        match self.clients[before].get(&fd) {
+            Some(client) => Who::Client(*client),
+            None if self.listeners.contains(&fd) => Who::Newcomer,
+            None => Who::Descriptor(fd),
+        }
+    }
+
+    /// What a call waits for, if it has to wait.
+    fn awaited(&self, index: usize, call: &Traced) -> Awaited {
+        let whom = |fds: &[u32]| fds.iter().map(|fd| self.who(index, *fd)).collect();
+        match familiar(call.name()).as_str() {
+            "nanosleep" => Awaited::Time,
+            "futex" => Awaited::Thread,
+            "io_uring_enter" => {
+                let submitted = arguments(&call.text).get(1).and_then(|count| count.parse().ok());
+                Awaited::Completion(submitted.unwrap_or(0))
+            }
+            "select" | "poll" | "epoll_wait" => Awaited::These(whom(&self.awaited[index])),
+            "accept" => Awaited::These(vec![Who::Newcomer]),
+            "recv" | "read" => Awaited::These(whom(call.descriptor().as_slice())),
+            _ => Awaited::These(Vec::new()),
+        }
+    }
+}
+
+fn would_block(call: &Traced) -> bool {
+    call.result().is_some_and(|result| result.starts_with("-1 EAGAIN"))
+}
+
+/// The name that programs call it by: strace shows what it is inside.
+fn familiar(name: &str) -> String {
+    let familiar = match name {
+        "accept4" => "accept",
+        "recvfrom" | "recvmsg" => "recv",
+        "readv" => "read",
+        "sendto" | "sendmsg" => "send",
+        "writev" => "write",
+        "pselect6" => "select",
+        "ppoll" => "poll",
+        "epoll_pwait" | "epoll_pwait2" => "epoll_wait",
+        "clock_nanosleep" => "nanosleep",
+        other => other,
+    };
+    familiar.to_owned()
+}
+
+/// The arguments of a call, at the commas that are in no bracket.
+fn arguments(text: &str) -> Vec<&str> {
+    let inside = text.split_once('(').map_or("", |(_, inside)| inside);
+    let mut arguments = Vec::new();
+    let (mut start, mut depth) = (0, 0);
+    for (at, c) in inside.char_indices() {
+        match c {
+            '[' | '{' | '(' => depth += 1,
+            ')' if depth == 0 => {
+                arguments.push(inside[start..at].trim());
+                break;
+            }
+            ']' | '}' | ')' => depth -= 1,
+            ',' if depth == 0 => {
+                arguments.push(inside[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn trace(lines: &[&str]) -> Trace {
+        let text = format!("# lab timeline demo: a run\n{}\n", lines.join("\n"));
+        Trace::parse(&text).expect("a trace")
+    }
+
+    fn whats(lane: &Lane) -> Vec<&What> {
+        let pieces = lane.pieces.iter().map(|piece| &piece.what);
+        pieces.filter(|what| **what != What::Own).collect()
+    }
+
+    const BLOCKING: [&str; 10] = [
+        "0.000000 server accept4(3, {client A}, [128 => 16], SOCK_CLOEXEC) = 4 <0.003000>",
+        "0.002900 A connect",
+        "0.003100 server recvfrom(4, \"hello\", 1024, 0, NULL, NULL) = 5 <0.007000>",
+        "0.005000 B connect",
+        "0.010000 A send \"hello\"",
+        "0.010200 server sendto(4, \"hello\", 5, MSG_NOSIGNAL, NULL, 0) = 5 <0.000040>",
+        "0.010230 A recv \"hello\"",
+        "0.010300 server recvfrom(4, \"\", 1024, 0, NULL, NULL) = 0 <0.003000>",
+        "0.013200 A close",
+        "0.020000 lab end",
+    ];
+
+    /// The two phases of a blocking call, told apart by when the bytes were sent; and whoever is not
+    /// waited for ends no wait.
+    #[test]
+    fn a_blocking_recv_waits_and_then_copies() {
+        let trace = trace(&BLOCKING);
+        let lanes = lanes(&trace);
+        let sleep = |call: &str, who| What::Sleep {
+            call: call.into(),
+            for_what: Awaited::These(vec![who]),
+            over: true,
+        };
+        let a = Who::Client(Client::A);
+        let sent = What::Move { call: "send".into(), client: Client::A, bytes: 5 };
+        let copy = What::Copy { by_kernel: false };
+        let wanted =
+            [&sleep("accept", Who::Newcomer), &sleep("recv", a), &copy, &sent, &sleep("recv", a)];
+        assert_eq!(whats(&lanes[0]), wanted);
+        let meets = meetings(&trace, &lanes);
+        let woken = |at| Some(Meets::Wakes { lane: 0, at });
+        let answered = Some(Meets::Answered { lane: 0, began: 10_200 });
+        let wanted = [woken(3000), Some(Meets::Kept), woken(10_000), answered, woken(13_300)];
+        assert_eq!(meets, wanted);
+    }
+
+    #[test]
+    fn questions_in_a_row_are_counted_and_never_called_sleep() {
+        let trace = trace(&[
+            "0.000000 server accept4(3, ADDRESS, [128], 0) = -1 EAGAIN (Resource …) <0.000010>",
+            "0.000040 server accept4(3, ADDRESS, [128], 0) = -1 EAGAIN (Resource …) <0.000010>",
+            "0.000060 A connect",
+            "0.000080 server accept4(3, {client A}, [128], 0) = 4 <0.002000>",
+            "0.002100 server recvfrom(4, ADDRESS, 1024, 0) = -1 EAGAIN (Resource …) <0.000010>",
+            "0.004000 lab end",
+        ]);
+        let lanes = lanes(&trace);
+        let asked = |call: &str, count| What::Ask { calls: vec![(call.into(), count)] };
+        let note = Note::Whom(Who::Client(Client::A));
+        let accepted = What::Brief { call: "accept".into(), note };
+        assert_eq!(whats(&lanes[0]), [&asked("accept", 2), &accepted, &asked("recv", 1)]);
+        assert_eq!(meetings(&trace, &lanes), [Some(Meets::Wakes { lane: 0, at: 80 })]);
+    }
+
+    #[test]
+    fn a_multiplexing_call_says_whom_it_waits_for() {
+        let trace = trace(&[
+            "0.000000 server epoll_ctl(4, EPOLL_CTL_ADD, 3, {events=EPOLLIN, data=0x1}) = 0 <0.000009>",
+            "0.000100 server epoll_wait(4, [{events=EPOLLIN, data=0x1}], 256, -1) = 1 <0.003000>",
+            "0.003000 A connect",
+            "0.003200 server accept4(3, {client A}, [128], 0) = 5 <0.000020>",
+            "0.003300 server epoll_ctl(4, EPOLL_CTL_ADD, 5, {events=EPOLLIN, data=0x2}) = 0 <0.000009>",
+            "0.003400 server epoll_wait(4, <unfinished ...>) = ?",
+            "0.003500 server.1 pselect6(6, [3 5 7], [], NULL, NULL, NULL <unfinished ...>) = ?",
+            "0.003600 server.2 poll([{fd=5, events=POLLIN}, {fd=3, events=POLLIN}], 2, -1) = ?",
+            "0.003700 server.3 futex(ADDRESS, FUTEX_WAIT, 0, NULL <unfinished ...>) = ?",
+            "0.010000 lab end",
+        ]);
+        let lanes = lanes(&trace);
+        assert_eq!(lanes.len(), 3, "who only waits for other threads is not shown");
+        let last = |lane: usize| match whats(&lanes[lane]).pop() {
+            Some(What::Sleep { for_what: Awaited::These(whom), over: false, .. }) => whom.clone(),
+            other => panic!("not asleep: {other:?}"),
+        };
+        let (new, a) = (Who::Newcomer, Who::Client(Client::A));
+        assert_eq!(last(0), [new, a]);
+        assert_eq!(last(1), [new, a, Who::Descriptor(7)]);
+        assert_eq!(last(2), [a, new]);
+    }
+
+    #[test]
+    fn io_uring_copies_before_it_returns() {
+        let enter = "io_uring_enter(4, 1, 1, IORING_ENTER_GETEVENTS, NULL, 128) = 1";
+        let trace = trace(&[
+            &format!("0.000000 server {enter} <0.003000>"),
+            "0.002900 A send \"hello\"",
+            &format!("0.003100 server {enter} <0.003000>"),
+            "0.003150 A recv \"hello\"",
+            "0.010000 lab end",
+        ]);
+        let lanes = lanes(&trace);
+        let copies =
+            lanes[0].pieces.iter().filter(|piece| piece.what == What::Copy { by_kernel: true });
+        assert_eq!(copies.map(|piece| [piece.from, piece.to]).collect::<Vec<_>>(), [[2900, 3000]]);
+        let answered = Some(Meets::Answered { lane: 0, began: 3100 });
+        assert_eq!(meetings(&trace, &lanes)[1], answered);
+    }
+
+    /// The committed traces too: no moment is drawn twice or left out.
+    #[test]
+    fn the_pieces_of_a_lane_follow_one_another_without_a_gap() {
+        let folder = crate::docs::root().join(crate::docs::TRACES);
+        let files = fs::read_dir(folder).expect("the course has traces").flatten();
+        let texts = files.map(|file| fs::read_to_string(file.path()).expect("a text"));
+        let traces = texts.map(|text| Trace::parse(&text).expect("a trace"));
+        let mut seen = 0;
+        for trace in traces.chain([trace(&BLOCKING)]) {
+            for lane in lanes(&trace) {
+                for pair in lane.pieces.windows(2) {
+                    assert_eq!(pair[0].to, pair[1].from, "{}: {pair:?}", trace.program);
+                }
+                assert!(lane.pieces.iter().all(|piece| piece.from <= piece.to));
+                assert_eq!(lane.pieces.last().map(|piece| piece.to), Some(trace.end));
+                seen += 1;
+            }
+        }
+        assert!(seen > 5);
+    }
+}
