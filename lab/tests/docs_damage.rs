@@ -357,31 +357,6 @@ fn a_figure_of_the_other_language_or_missing_is_found() {
 }
 
 #[test]
-fn a_timeline_is_a_function_of_its_trace() {
-    let project = Project::new();
-    let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/traces/select.trace");
-    let trace = fs::read_to_string(trace).expect("the course has a trace of select");
-    project.write("docs/traces/select.trace", &trace);
-    let figure = "docs/figures/timeline-select.en.svg";
-    project.finds_among(&format!("{figure}:1:"), "not there yet");
-    project.bless(false);
-    assert_eq!(project.problems(), [""; 0]);
-    let drawn = project.read(figure);
-
-    project.edit("docs/traces/select.trace", "send \"hello\"", "send \"howdy\"");
-    project.finds_among(&format!("{figure}:1:"), "not as drawn now");
-    project.bless(false);
-    assert_eq!(project.read(figure), drawn.replace("send \"hello\"", "send \"howdy\""));
-
-    project.edit("docs/traces/select.trace", "send \"howdy\"", "shout \"howdy\"");
-    project.finds_among("docs/traces/select.trace:", "not a line of a trace");
-    fs::rename(project.path("docs/traces/select.trace"), project.path("docs/traces/poll.trace"))
-        .expect("a file of the copy");
-    project.write("docs/traces/poll.trace", &trace);
-    project.finds_among("docs/traces/poll.trace:1:", "docs/traces/select.trace");
-}
-
-#[test]
 fn a_stale_figure_is_found_and_mended() {
     let project = Project::new();
     project.edit("docs/figures/chat-room.zh.svg", "操作员思考的时候", "操作员睡觉的时候");

@@ -38,8 +38,10 @@ fn a_run_of_select_is_recorded_and_drawn() {
     for call in ["select", "accept", "recv", "send", "{client A}", "{client B}"] {
         assert!(trace.contains(call), "no {call} in\n{trace}");
     }
-    for secret in ["127.0.0.1", "0x", "/"] {
-        assert!(!trace.contains(secret), "{secret} in\n{trace}");
+    // Nothing of this machine: no address, no port, no place in memory, no path.
+    let lines: String = trace.lines().filter(|line| !line.starts_with('#')).collect();
+    for secret in ["127.0.0.1", "htons", "0x", "/"] {
+        assert!(!lines.contains(secret), "{secret} in\n{trace}");
     }
     assert!(read("select.zh.svg").contains("客户端 A"));
 }

@@ -179,4 +179,36 @@ mod tests {
             assert!(crowded.is_empty(), "{path}: {crowded:#?}");
         }
     }
+
+    #[test]
+    fn a_timeline_is_a_function_of_its_trace() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let trace = read(&root(), "docs/traces/select.trace").expect("the course has a trace");
+        std::fs::create_dir_all(folder.path().join(TRACES)).expect("its folder");
+        let give = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(TRACES).join(name), text).expect("a file");
+        };
+        let found = || -> Vec<String> {
+            differences(folder.path()).iter().map(ToString::to_string).collect()
+        };
+        give("select.trace", &trace);
+        assert!(
+            found().iter().any(|problem| problem.contains("timeline-select.zh.svg:1: not there"))
+        );
+        let (count, written) = bless(folder.path()).expect("it can be drawn");
+        assert_eq!((found(), count), (Vec::new(), written));
+
+        give("select.trace", &trace.replace("\"hello\"", "\"howdy\""));
+        assert_eq!(found().len(), 2, "it is drawn in both languages: {:#?}", found());
+        assert_eq!(bless(folder.path()).expect("it can be drawn"), (count, 2));
+
+        give("select.trace", &trace.replace("A        close", "A        leave"));
+        let problem = &found()[0];
+        assert!(problem.starts_with("docs/traces/select.trace:"), "{problem}");
+        assert!(problem.contains("not a line of a trace"), "{problem}");
+        give("select.trace", &trace);
+        give("poll.trace", &trace);
+        let wanted = "docs/traces/poll.trace:1: a trace of this is docs/traces/select.trace";
+        assert_eq!(found()[0], wanted);
+    }
 }

@@ -1,8 +1,8 @@
 //! What a trace means: for each thread of the server, pieces of time in which it did one thing, and
 //! which act of a client ended a wait.
 
+use super::descriptors::{Awaited, Descriptors, Who, argument, familiar, would_block};
 use super::trace::{Act, Client, Deed, Trace, Traced};
-use std::collections::HashMap;
 
 /// A call that takes longer has slept, whoever woke it: nothing here works that long.
 const SLEPT: u64 = 1000;
@@ -36,27 +36,6 @@ pub(crate) enum What {
     Brief { call: String, note: Note },
     /// Calls in a row that had nothing (EAGAIN), and how many of each.
     Ask { calls: Vec<(String, usize)> },
-}
-
-/// Whom or what a sleeping call waits for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Awaited {
-    /// Whoever of them comes first.
-    These(Vec<Who>),
-    /// A completion, after that many requests were handed over.
-    Completion(u64),
-    /// The end of a pause.
-    Time,
-    /// Another thread.
-    Thread,
-}
-
-/// What a descriptor of the server stands for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Who {
-    Newcomer,
-    Client(Client),
-    Descriptor(u32),
 }
 
 /// What there is to say of a call that returns at once.
@@ -171,10 +150,8 @@ fn parts(
         "nanosleep" => one(sleep),
         "futex" if !slept => Vec::new(),
         "epoll_ctl" => {
-            let arguments = arguments(&call.text);
-            let word = |at: usize| arguments.get(at).copied().unwrap_or_default();
-            let operation = word(1).trim_start_matches("EPOLL_CTL_").to_owned();
-            let whom = word(2).parse().map(|fd| known.who(index, fd));
+            let operation = argument(&call.text, 1).trim_start_matches("EPOLL_CTL_").to_owned();
+            let whom = argument(&call.text, 2).parse().map(|fd| known.who(index, fd));
             brief(whom.map_or(Note::Nothing, |whom| Note::Control(operation, whom)))
         }
         "futex" | "select" | "poll" | "epoll_wait" | "accept" if slept => one(sleep),
@@ -287,140 +264,6 @@ fn answered(lanes: &[Lane], act: &Act) -> Option<Meets> {
         }
     }
     found.map(|(_, began, lane)| Meets::Answered { lane, began })
-}
-
-/// What descriptors stand for, call after call.
-struct Descriptors {
-    listeners: Vec<u32>,
-    /// Calls that have returned EAGAIN: their descriptors are non-blocking, and one that takes long
-    /// has only been interrupted.
-    never_sleep: Vec<String>,
-    /// Before each call, and after the last: who has which, and whom the call waits for.
-    clients: Vec<HashMap<u32, Client>>,
-    awaited: Vec<Vec<u32>>,
-}
-
-impl Descriptors {
-    fn of(trace: &Trace) -> Self {
-        let accepts = trace.calls.iter().filter(|call| familiar(call.name()) == "accept");
-        let listeners = accepts.filter_map(Traced::descriptor).collect();
-        let refused = trace.calls.iter().filter(|call| would_block(call));
-        let never_sleep = refused.map(|call| familiar(call.name())).collect();
-        let mut known = Self { listeners, never_sleep, clients: Vec::new(), awaited: Vec::new() };
-        let mut clients = HashMap::new();
-        let mut interest: Vec<u32> = Vec::new();
-        for call in &trace.calls {
-            known.clients.push(clients.clone());
-            let arguments = arguments(&call.text);
-            let argument = |at: usize| arguments.get(at).copied().unwrap_or_default();
-            let named = Client::BOTH.into_iter().find(|c| call.text.contains(&c.in_trace()));
-            let result = call.result().and_then(|result| result.split(' ').next()?.parse().ok());
-            let mut awaited = Vec::new();
-            match familiar(call.name()).as_str() {
-                "accept" => clients.extend(result.zip(named)),
-                "getpeername" => clients.extend(call.descriptor().zip(named)),
-                "close" => {
-                    clients.retain(|fd, _| Some(*fd) != call.descriptor());
-                    interest.retain(|fd| Some(*fd) != call.descriptor());
-                }
-                "epoll_ctl" => {
-                    let fd = argument(2).parse().unwrap_or(0);
-                    interest.retain(|known| *known != fd || argument(1) == "EPOLL_CTL_MOD");
-                    if argument(1) == "EPOLL_CTL_ADD" {
-                        interest.push(fd);
-                    }
-                }
-                "select" => {
-                    let set = argument(1).trim_matches(['[', ']']);
-                    awaited.extend(set.split(' ').filter_map(|fd| fd.parse::<u32>().ok()));
-                }
-                "poll" => {
-                    let entries = argument(0).split("fd=").skip(1);
-                    awaited.extend(
-                        entries.filter_map(|entry| entry.split(',').next()?.parse::<u32>().ok()),
-                    );
-                }
-                "epoll_wait" => awaited.clone_from(&interest),
-                _ => {}
-            }
-            known.awaited.push(awaited);
-        }
-        known.clients.push(clients);
-        known
-    }
-
-    fn may_sleep(&self, name: &str) -> bool {
-        !self.never_sleep.iter().any(|known| known == name)
-    }
-
-    fn who(&self, before: usize, fd: u32) -> Who {
-        match self.clients[before].get(&fd) {
-            Some(client) => Who::Client(*client),
-            None if self.listeners.contains(&fd) => Who::Newcomer,
-            None => Who::Descriptor(fd),
-        }
-    }
-
-    /// What a call waits for, if it has to wait.
-    fn awaited(&self, index: usize, call: &Traced) -> Awaited {
-        let whom = |fds: &[u32]| fds.iter().map(|fd| self.who(index, *fd)).collect();
-        match familiar(call.name()).as_str() {
-            "nanosleep" => Awaited::Time,
-            "futex" => Awaited::Thread,
-            "io_uring_enter" => {
-                let submitted = arguments(&call.text).get(1).and_then(|count| count.parse().ok());
-                Awaited::Completion(submitted.unwrap_or(0))
-            }
-            "select" | "poll" | "epoll_wait" => Awaited::These(whom(&self.awaited[index])),
-            "accept" => Awaited::These(vec![Who::Newcomer]),
-            "recv" | "read" => Awaited::These(whom(call.descriptor().as_slice())),
-            _ => Awaited::These(Vec::new()),
-        }
-    }
-}
-
-fn would_block(call: &Traced) -> bool {
-    call.result().is_some_and(|result| result.starts_with("-1 EAGAIN"))
-}
-
-/// The name that programs call it by: strace shows what it is inside.
-fn familiar(name: &str) -> String {
-    let familiar = match name {
-        "accept4" => "accept",
-        "recvfrom" | "recvmsg" => "recv",
-        "readv" => "read",
-        "sendto" | "sendmsg" => "send",
-        "writev" => "write",
-        "pselect6" => "select",
-        "ppoll" => "poll",
-        "epoll_pwait" | "epoll_pwait2" => "epoll_wait",
-        "clock_nanosleep" => "nanosleep",
-        other => other,
-    };
-    familiar.to_owned()
-}
-
-/// The arguments of a call, at the commas that are in no bracket.
-fn arguments(text: &str) -> Vec<&str> {
-    let inside = text.split_once('(').map_or("", |(_, inside)| inside);
-    let mut arguments = Vec::new();
-    let (mut start, mut depth) = (0, 0);
-    for (at, c) in inside.char_indices() {
-        match c {
-            '[' | '{' | '(' => depth += 1,
-            ')' if depth == 0 => {
-                arguments.push(inside[start..at].trim());
-                break;
-            }
-            ']' | '}' | ')' => depth -= 1,
-            ',' if depth == 0 => {
-                arguments.push(inside[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    arguments
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! The picture is a function of the [trace](trace::Trace), a text file. Those that the chapters
 //! show are drawn from the traces in `docs/traces/`.
 
+pub(crate) mod descriptors;
 pub(crate) mod lanes;
 mod script;
 pub(crate) mod trace;

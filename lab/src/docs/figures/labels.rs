@@ -2,7 +2,7 @@
 
 use super::canvas::Label;
 use crate::language::Words;
-use crate::timeline::lanes::Who;
+use crate::timeline::descriptors::Who;
 
 const fn both(en: &'static str, zh: &'static str) -> Label {
     Label { en, zh }

@@ -1,12 +1,15 @@
 //! A run of a server and of two clients, drawn from its trace: above and below what the clients
 //! did, between them what each thread of the server did meanwhile.
 
+mod words;
+
 use super::axis::{Band, Need, bands};
 use super::canvas::{Anchor, Canvas, Label, Style};
 use super::labels as l;
 use crate::language::{Language, Words};
-use crate::timeline::lanes::{Awaited, Lane, Meets, Note, Piece, What, Who, lanes, meetings};
+use crate::timeline::lanes::{Lane, Meets, Piece, What, lanes, meetings};
 use crate::timeline::trace::{Act, Client, Deed, Trace};
+use words::{lines, time};
 
 /// The ends of the time axis.
 const START: i32 = 108;
@@ -324,94 +327,5 @@ fn asking(c: &mut Canvas, [x, y, w, h]: [i32; 4]) {
     for tooth in (x + 4..x + w - 2).step_by(5) {
         c.line("line", &[[tooth, y], [tooth, y + 5]]);
         c.line("line", &[[tooth, y + h], [tooth, y + h - 5]]);
-    }
-}
-
-/// The words in a box.
-fn lines(piece: &Piece) -> Vec<(Style, Words)> {
-    let took = l::same(time(piece.to - piece.from));
-    let code = |text: &str| (Style::Code, l::same(text));
-    match &piece.what {
-        What::Own => Vec::new(),
-        What::Sleep { call, for_what, over } => {
-            let took = if *over { took } else { l::STILL_WAITS.into() };
-            let call = l::same(call.as_str());
-            vec![(Style::CodeHalo, call), (Style::Halo, awaited(for_what)), (Style::Halo, took)]
-        }
-        What::Copy { by_kernel } => {
-            let label = if *by_kernel { l::KERNEL_COPIES } else { l::COPIES };
-            vec![(Style::OnAccent, label.into()), (Style::OnAccent, took)]
-        }
-        What::Move { call, client, bytes } => {
-            let call = format!("{call} {}", client.name());
-            if *bytes == 0 {
-                return vec![
-                    code(&call),
-                    (Style::Small, l::NOTHING_YET.into()),
-                    (Style::Small, took),
-                ];
-            }
-            let call = (Style::CodeOnAccent, l::same(call));
-            vec![call, (Style::OnAccent, l::bytes(*bytes)), (Style::OnAccent, took)]
-        }
-        What::Brief { call, note } => {
-            let mut lines = match note {
-                Note::Nothing => vec![code(call)],
-                Note::Whom(who) => vec![code(&format!("{call} {}", short(*who)))],
-                Note::Control(operation, who) => {
-                    vec![code(call), code(&format!("{operation} {}", short(*who)))]
-                }
-                Note::Writable => vec![code(call), (Style::Small, l::WRITABLE.into())],
-            };
-            lines.push((Style::Small, took));
-            lines
-        }
-        What::Ask { calls } => {
-            let counted = calls.iter().map(|(call, count)| match count {
-                1 => call.clone(),
-                _ => format!("{call} ×{count}"),
-            });
-            let counted: Vec<_> = counted.collect();
-            let mut lines: Vec<_> = match counted.as_slice() {
-                [one] => vec![code(one)],
-                [first, rest @ ..] => vec![code(first), code(&rest.join(", "))],
-                [] => Vec::new(),
-            };
-            lines.push((Style::Small, took));
-            lines
-        }
-    }
-}
-
-fn awaited(for_what: &Awaited) -> Words {
-    match for_what {
-        Awaited::These(whom) => {
-            let list = |language, comma: &str| {
-                let names = whom.iter().map(|who| l::who(*who).of(language).to_owned());
-                names.collect::<Vec<_>>().join(comma)
-            };
-            l::waits_for(whom.len(), &list(Language::English, ", "), &list(Language::Chinese, "、"))
-        }
-        Awaited::Completion(submitted) => l::after_submitting(*submitted),
-        Awaited::Time => l::PAUSE_ENDS.into(),
-        Awaited::Thread => l::OTHER_THREAD.into(),
-    }
-}
-
-/// In code, where there is a call in front of it.
-fn short(who: Who) -> String {
-    match who {
-        Who::Newcomer => "listener".into(),
-        Who::Client(client) => client.name().into(),
-        Who::Descriptor(fd) => fd.to_string(),
-    }
-}
-
-/// A time as one says it: two or three digits and a unit.
-fn time(micros: u64) -> String {
-    match micros {
-        0..1000 => format!("{micros} µs"),
-        1000..100_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
-        _ => format!("{} ms", micros / 1000),
     }
 }
