@@ -27,10 +27,10 @@ pub(crate) enum Who {
 /// What descriptors stand for, call after call.
 pub(super) struct Descriptors {
     listeners: Vec<u32>,
-    /// Calls that have returned EAGAIN: their descriptors are non-blocking, and one that takes long
-    /// has only been interrupted.
-    never_sleep: Vec<String>,
-    /// Before each call, and after the last: who has which, and whom the call waits for.
+    /// Calls that have returned EAGAIN, and of which descriptor: it is non-blocking, and a call that
+    /// takes long has only been interrupted.
+    never_sleep: Vec<(String, Option<u32>)>,
+    /// At each call: who has which, and whom the call waits for.
     clients: Vec<HashMap<u32, Client>>,
     awaited: Vec<Vec<u32>>,
 }
@@ -40,23 +40,29 @@ impl Descriptors {
         let accepts = trace.calls.iter().filter(|call| familiar(call.name()) == "accept");
         let listeners = accepts.filter_map(Traced::descriptor).collect();
         let refused = trace.calls.iter().filter(|call| would_block(call));
-        let never_sleep = refused.map(|call| familiar(call.name())).collect();
+        let never_sleep = refused.map(|call| (familiar(call.name()), call.descriptor())).collect();
         let mut known = Self { listeners, never_sleep, clients: Vec::new(), awaited: Vec::new() };
         let mut clients = HashMap::new();
+        // A process has the descriptors that there were when it began; what its parent then closes
+        // or opens is not its own. A thread that began earlier knows those of all.
+        let mut own: HashMap<usize, HashMap<u32, Client>> = HashMap::new();
         let mut interest: Vec<u32> = Vec::new();
         for call in &trace.calls {
-            known.clients.push(clients.clone());
+            let own = own.entry(call.lane).or_insert_with(|| clients.clone());
+            let mut seen = clients.clone();
+            seen.extend(own.iter().map(|(fd, client)| (*fd, *client)));
+            known.clients.push(seen);
             let argument = |at| argument(&call.text, at);
-            let named = Client::BOTH.into_iter().find(|c| call.text.contains(&c.in_trace()));
             let result = call.result().and_then(|result| result.split(' ').next()?.parse().ok());
             let mut awaited = Vec::new();
             match familiar(call.name()).as_str() {
-                "accept" => clients.extend(result.zip(named)),
-                "getpeername" => clients.extend(call.descriptor().zip(named)),
-                "close" => {
-                    clients.retain(|fd, _| Some(*fd) != call.descriptor());
-                    interest.retain(|fd| Some(*fd) != call.descriptor());
+                name @ ("accept" | "getpeername") => {
+                    let fd = if name == "accept" { result } else { call.descriptor() };
+                    let new = fd.zip(named(call));
+                    clients.extend(new);
+                    own.extend(new);
                 }
+                "close" => interest.retain(|fd| Some(*fd) != call.descriptor()),
                 "epoll_ctl" => {
                     let fd = argument(2).parse().unwrap_or(0);
                     interest.retain(|known| *known != fd || argument(1) == "EPOLL_CTL_MOD");
@@ -79,18 +85,17 @@ impl Descriptors {
             }
             known.awaited.push(awaited);
         }
-        known.clients.push(clients);
         known
     }
 
-    /// A call of this name may sleep.
-    pub fn may_sleep(&self, name: &str) -> bool {
-        !self.never_sleep.iter().any(|known| known == name)
+    /// This call may sleep.
+    pub fn may_sleep(&self, call: &Traced) -> bool {
+        !self.never_sleep.contains(&(familiar(call.name()), call.descriptor()))
     }
 
-    /// What a descriptor stands for before a call.
-    pub fn who(&self, before: usize, fd: u32) -> Who {
-        match self.clients[before].get(&fd) {
+    /// What a descriptor stands for at a call.
+    pub fn who(&self, call: usize, fd: u32) -> Who {
+        match self.clients[call].get(&fd) {
             Some(client) => Who::Client(*client),
             None if self.listeners.contains(&fd) => Who::Newcomer,
             None => Who::Descriptor(fd),
@@ -113,6 +118,11 @@ impl Descriptors {
             _ => Awaited::These(Vec::new()),
         }
     }
+}
+
+/// The client whose address is in a call.
+pub(super) fn named(call: &Traced) -> Option<Client> {
+    Client::BOTH.into_iter().find(|client| call.text.contains(&client.in_trace()))
 }
 
 pub(super) fn would_block(call: &Traced) -> bool {

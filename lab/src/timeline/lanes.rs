@@ -1,7 +1,7 @@
 //! What a trace means: for each thread of the server, pieces of time in which it did one thing, and
 //! which act of a client ended a wait.
 
-use super::descriptors::{Awaited, Descriptors, Who, argument, familiar, would_block};
+use super::descriptors::{Awaited, Descriptors, Who, argument, familiar, named, would_block};
 use super::trace::{Act, Client, Deed, Trace, Traced};
 
 /// A call that takes longer has slept, whoever woke it: nothing here works that long.
@@ -34,8 +34,9 @@ pub(crate) enum What {
     Move { call: String, client: Client, bytes: u64 },
     /// Another call that returns at once.
     Brief { call: String, note: Note },
-    /// Calls in a row that had nothing (EAGAIN), and how many of each.
-    Ask { calls: Vec<(String, usize)> },
+    /// Calls in a row that returned at once, and how many of each: they had nothing (EAGAIN), or had
+    /// the same to say as before.
+    Ask { calls: Vec<(String, usize)>, refused: bool },
 }
 
 /// What there is to say of a call that returns at once.
@@ -93,23 +94,44 @@ fn lane(trace: &Trace, known: &Descriptors, calls: &[(usize, &Traced)]) -> Lane 
 fn push(pieces: &mut Vec<Piece>, now: &mut u64, piece: Piece) {
     *now = piece.to;
     let before = pieces.last().map_or(piece.from, |last| last.to);
-    if let (Some(Piece { to, what: What::Ask { calls }, .. }), What::Ask { calls: more }) =
-        (pieces.last_mut(), &piece.what)
-    {
-        *to = piece.to;
-        for (name, count) in more {
-            match calls.iter_mut().find(|(known, _)| known == name) {
-                Some((_, known)) => *known += count,
-                None => calls.push((name.clone(), *count)),
-            }
+    if let Some(last) = pieces.last_mut() {
+        if join(&mut last.what, &piece.what) {
+            last.to = piece.to;
+            return;
         }
-        calls.sort();
-        return;
     }
     if before < piece.from {
         pieces.push(Piece { from: before, to: piece.from, what: What::Own });
     }
     pieces.push(piece);
+}
+
+/// Makes one of a question and the same before it, if that is what they are.
+fn join(before: &mut What, what: &What) -> bool {
+    if let (What::Brief { call, .. }, true) = (&*before, before == what) {
+        if ["select", "poll", "epoll_wait"].contains(&&**call) {
+            *before = What::Ask { calls: vec![(call.clone(), 2)], refused: false };
+            return true;
+        }
+    }
+    let (asked, more) = match (before, what) {
+        (What::Ask { calls, refused: true }, What::Ask { calls: more, refused: true }) => {
+            (calls, more.as_slice())
+        }
+        (What::Ask { calls, refused: false }, What::Brief { call, .. }) if calls[0].0 == *call => {
+            calls[0].1 += 1;
+            return true;
+        }
+        _ => return false,
+    };
+    for (name, count) in more {
+        match asked.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known += count,
+            None => asked.push((name.clone(), *count)),
+        }
+    }
+    asked.sort();
+    true
 }
 
 /// The pieces of one call: none for a call that only tells who somebody is, two for one that slept
@@ -130,12 +152,12 @@ fn parts(
     };
     let result = call.result().unwrap_or_default();
     if would_block(call) {
-        return one(What::Ask { calls: vec![(name, 1)] });
+        return one(What::Ask { calls: vec![(name, 1)], refused: true });
     }
     let over = call.took.is_some();
     let for_what = known.awaited(index, call);
     let ended_by = ending(trace, &for_what, from, to).filter(|_| over);
-    let slept = known.may_sleep(&name) && (ended_by.is_some() || to - from >= SLEPT);
+    let slept = known.may_sleep(call) && (ended_by.is_some() || to - from >= SLEPT);
     if !over && !slept {
         // It had just begun when we stopped looking.
         return Vec::new();
@@ -165,8 +187,7 @@ fn parts(
             brief(if writable { Note::Writable } else { Note::Nothing })
         }
         "accept" => {
-            let new = result.split(' ').next().and_then(|fd| fd.parse().ok());
-            let whom = new.map(|fd| known.who(index + 1, fd));
+            let whom = named(call).map(Who::Client);
             brief(whom.map_or(Note::Nothing, Note::Whom))
         }
         "recv" | "read" | "send" | "write" => match client {
@@ -329,7 +350,8 @@ mod tests {
             "0.004000 lab end",
         ]);
         let lanes = lanes(&trace);
-        let asked = |call: &str, count| What::Ask { calls: vec![(call.into(), count)] };
+        let asked =
+            |call: &str, count| What::Ask { calls: vec![(call.into(), count)], refused: true };
         let note = Note::Whom(Who::Client(Client::A));
         let accepted = What::Brief { call: "accept".into(), note };
         assert_eq!(whats(&lanes[0]), [&asked("accept", 2), &accepted, &asked("recv", 1)]);

@@ -268,8 +268,7 @@ pub const KEPT_MEANWHILE: Label = both("kept by the kernel", "先留在内核里
 pub const KEY_ASLEEP: Label = both("asleep in the call, and for whom", "睡在这个调用里，等谁");
 pub const KEY_MOVES: Label = both("bytes are copied", "拷贝字节");
 pub const KEY_BRIEF: Label = both("a call that returns at once", "立即返回的调用");
-pub const KEY_EAGAIN: Label =
-    both("asks again and again, awake: EAGAIN", "醒着，一遍又一遍地问：EAGAIN");
+pub const KEY_EAGAIN: Label = both("asks again and again, awake", "醒着，一遍又一遍地问");
 pub const KEY_OWN: Label = both("the program's own code", "程序自己的代码");
 pub const KEY_ANSWER: Label = both("the client waits for its answer", "客户端在等回答");
 pub const NOT_TO_SCALE: [Label; 2] = [

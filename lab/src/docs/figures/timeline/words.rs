@@ -45,19 +45,21 @@ pub(super) fn lines(piece: &Piece) -> Vec<(Style, Words)> {
             lines.push((Style::Small, took));
             lines
         }
-        What::Ask { calls } => {
+        What::Ask { calls, refused } => {
             let counted = calls.iter().map(|(call, count)| match count {
                 1 => call.clone(),
                 _ => format!("{call} ×{count}"),
             });
             let counted: Vec<_> = counted.collect();
-            let mut lines: Vec<_> = match counted.as_slice() {
-                [one] => vec![code(one)],
-                [first, rest @ ..] => vec![code(first), code(&rest.join(", "))],
-                [] => Vec::new(),
-            };
-            lines.push((Style::Small, took));
-            lines
+            match (counted.as_slice(), refused) {
+                ([one], true) => vec![code(one), code("EAGAIN"), (Style::Small, took)],
+                ([one], false) => vec![code(one), (Style::Small, took)],
+                ([first, rest @ ..], _) => {
+                    let took = l::same(format!("EAGAIN, {}", time(piece.to - piece.from)));
+                    vec![code(first), code(&rest.join(", ")), (Style::Small, took)]
+                }
+                ([], _) => Vec::new(),
+            }
         }
     }
 }
