@@ -1,11 +1,12 @@
 //! `lab timeline`: a server with two clients under strace, and the picture of it: who waited in
 //! which system call, when the bytes were copied, and what the clients saw meanwhile.
 //!
-//! The picture is a function of the [trace](trace::Trace), a text file. Those that the chapters
+//! The picture is a function of the trace, a text file. Those that the chapters
 //! show are drawn from the traces in `docs/traces/`.
 
 pub(crate) mod descriptors;
 pub(crate) mod lanes;
+pub(crate) mod meetings;
 mod script;
 pub(crate) mod trace;
 

@@ -7,7 +7,8 @@ use super::axis::{Band, Need, bands};
 use super::canvas::{Anchor, Canvas, Label, Style};
 use super::labels as l;
 use crate::language::{Language, Words};
-use crate::timeline::lanes::{Lane, Meets, Piece, What, lanes, meetings};
+use crate::timeline::lanes::{Lane, Piece, What, lanes};
+use crate::timeline::meetings::{Meets, meetings};
 use crate::timeline::trace::{Act, Client, Deed, Trace};
 use words::{lines, time};
 
