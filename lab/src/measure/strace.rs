@@ -36,6 +36,15 @@ pub(crate) struct Call {
     pub text: String,
 }
 
+/// What a server did, from its first breath.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// In order. A call that it was killed in is the last of its thread, with ` = ?` at its end.
+    pub calls: Vec<Call>,
+    /// The signals that were delivered to it, by name, but for the one that killed it.
+    pub signals: Vec<String>,
+}
+
 /// A server whose calls are written down.
 pub(crate) struct Traced {
     pub server: Server,
@@ -108,9 +117,8 @@ impl Strace {
 }
 
 impl Traced {
-    /// Ends the server, and tells what it called from its first breath, in order. A call that it
-    /// was killed in is the last of its thread, with ` = ?` at its end.
-    pub(crate) fn finish(mut self) -> Result<Vec<Call>, String> {
+    /// Ends the server, and tells what it did.
+    pub(crate) fn finish(mut self) -> Result<Trace, String> {
         self.server.process.kill();
         let ended = soon(Duration::from_secs(10), || has_ended(self.tracer).then_some(()));
         ended.ok_or("strace does not end with its server")?;
@@ -121,9 +129,11 @@ impl Traced {
     }
 }
 
-/// How many of `calls` have one of these names.
-pub(crate) fn count(calls: &[Call], names: &[&str]) -> usize {
-    calls.iter().filter(|call| names.contains(&call.name.as_str())).count()
+impl Trace {
+    /// How many calls have one of these names.
+    pub(crate) fn count(&self, names: &[&str]) -> usize {
+        self.calls.iter().filter(|call| names.contains(&call.name.as_str())).count()
+    }
 }
 
 fn is_program(path: &Path) -> bool {
@@ -157,12 +167,12 @@ fn has_ended(pid: i32) -> bool {
     })
 }
 
-/// The calls of an output of `strace -f -ttt -T -o`: each line begins with the number of the thread
-/// and the time. While one thread waits in a call another may begin one; the first is then written
-/// in two pieces.
-fn parse(output: &str) -> Vec<Call> {
+/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and the
+/// time. While one thread waits in a call another may begin one; the first is then written in two
+/// pieces.
+fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
-    let mut calls: Vec<Call> = Vec::new();
+    let Trace { mut calls, mut signals } = Trace::default();
     let mut unfinished = HashMap::new();
     for line in output.lines() {
         // The numbers are set flush right.
@@ -179,7 +189,12 @@ fn parse(output: &str) -> Vec<Call> {
             }
             continue;
         }
-        // Signals (`---`) and endings (`+++`) are no calls.
+        if let Some(signal) = rest.strip_prefix("--- SIG") {
+            let name = signal.split(' ').next().unwrap_or_default();
+            signals.push(format!("SIG{name}"));
+            continue;
+        }
+        // What is left has stopped or ended.
         let Some((name, _)) = rest.split_once('(').filter(|(name, _)| is_name(name)) else {
             continue;
         };
@@ -189,11 +204,11 @@ fn parse(output: &str) -> Vec<Call> {
         }
         let (whole, took) = split_took(rest);
         // It ends with a space where it breaks off between two arguments.
-        let text = whole.strip_suffix(BROKEN_OFF).map(|text| text.replace(",  ", ", "));
-        let text = text.unwrap_or_else(|| whole.to_owned());
+        let text = whole.strip_suffix(BROKEN_OFF).unwrap_or(whole).trim_end();
+        let text = if text.ends_with(',') { format!("{text} ") } else { text.to_owned() };
         calls.push(Call { thread: thread.to_owned(), began, took, name: name.to_owned(), text });
     }
-    calls
+    Trace { calls, signals }
 }
 
 /// The time at the end of a line, `<0.000124>`.
@@ -227,10 +242,12 @@ mod tests {
 78 100.000002 write(1, \"a(b) = 1\\n\", 9)             = 9 <0.000011>
 77 100.000300 <... epoll_wait resumed>[{events=EPOLLIN, data=0x3}], 1024, -1) = 1 <0.000299>
 77 100.000310 --- SIGCHLD {si_signo=SIGCHLD} ---
+77 100.000312 --- stopped by SIGSTOP ---
  7 100.000320 accept4(3,  <unfinished ...>) = ?
 77 100.000400 +++ killed by SIGKILL +++
 ";
-        let calls = parse(output);
+        let trace = parse(output);
+        let calls = &trace.calls;
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
         assert_eq!(names, ["epoll_wait", "write", "accept4"]);
         let threads: Vec<_> = calls.iter().map(|call| call.thread.as_str()).collect();
@@ -240,7 +257,8 @@ mod tests {
         let took: Vec<_> = calls.iter().map(|call| call.took).collect();
         assert_eq!(took, [Some(299), Some(11), None].map(|took| took.map(Duration::from_micros)));
         assert!(calls[2].text.ends_with("= ?"), "{}", calls[2].text);
-        assert_eq!(count(&calls, &["accept", "accept4"]), 1);
+        assert_eq!(trace.count(&["accept", "accept4"]), 1);
+        assert_eq!(trace.signals, ["SIGCHLD"]);
     }
 
     #[test]
@@ -257,9 +275,9 @@ mod tests {
         for _ in 0..10 {
             client.exchange(1).expect("an echo");
         }
-        let calls = traced.finish().expect("it ends");
-        assert_eq!((count(&calls, &["recvfrom"]), count(&calls, &["sendto"])), (10, 10));
-        assert_eq!(calls.len(), 20, "nothing but what was asked for: {calls:?}");
+        let trace = traced.finish().expect("it ends");
+        assert_eq!((trace.count(&["recvfrom"]), trace.count(&["sendto"])), (10, 10));
+        assert_eq!(trace.calls.len(), 20, "nothing but what was asked for: {trace:?}");
         assert!(has_ended(tracer));
     }
 

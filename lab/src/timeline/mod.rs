@@ -105,7 +105,7 @@ fn record(program: &str) -> Result<Trace, Words> {
     let target = Target::program(program).map_err(plain)?;
     let traced = strace.start(&target, CALLS).map_err(plain)?;
     let played = script::play(traced.server.addr, target.subject.gives);
-    let calls = traced.finish().map_err(plain)?;
+    let calls = traced.finish().map_err(plain)?.calls;
     let played = played.map_err(plain)?;
     Ok(Trace::new(&target.name, calls, played.acts, played.end, &played.ports))
 }
