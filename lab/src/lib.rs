@@ -4,7 +4,11 @@
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`tour`]: a server and its clients side by side, as it happens.
-//! - [`docs`]: the tests that hold the two languages of the course together, and both to the code.
+//! - [`claims`]: what the notes say, and what is measured here.
+//! - [`bench`], [`scaling`]: what servers cost, side by side, and beside many silent clients.
+//! - [`timeline`]: when a server waits in which system call, as a picture of a run.
+//! - [`docs`]: the tests that hold the two languages of the course together, and both to the code;
+//!   and its figures.
 
 pub mod bench;
 mod built;
@@ -17,6 +21,7 @@ mod process;
 pub mod rig;
 pub mod scaling;
 mod table;
+pub mod timeline;
 pub mod tour;
 
 pub use built::built;

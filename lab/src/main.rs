@@ -10,7 +10,9 @@ enum Lab {
     Check(lab::check::CheckArgs),
     Claims(lab::claims::ClaimsArgs),
     Docs(lab::docs::DocsArgs),
+    Figures(lab::docs::FiguresArgs),
     Scaling(lab::scaling::ScalingArgs),
+    Timeline(lab::timeline::TimelineArgs),
     Tour(lab::tour::TourArgs),
 }
 
@@ -20,7 +22,9 @@ fn main() -> ExitCode {
         Lab::Check(args) => lab::check::main(&args),
         Lab::Claims(args) => lab::claims::main(&args),
         Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Figures(args) => lab::docs::figures(&args),
         Lab::Scaling(args) => lab::scaling::main(&args),
+        Lab::Timeline(args) => lab::timeline::main(&args),
         Lab::Tour(args) => lab::tour::main(&args),
     }
 }

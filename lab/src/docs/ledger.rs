@@ -73,7 +73,7 @@ pub fn one_sided(course: &Course) -> Vec<Problem> {
 /// Records the sections that are new or changed in both languages; with `one_sided` the others too.
 pub(super) fn bless(course: &Course, one_sided: bool) -> io::Result<()> {
     let ledger = read(&course.root, LEDGER).unwrap_or_default();
-    write(&course.root, LEDGER, &derived(course, &ledger, one_sided))
+    write(&course.root, LEDGER, &derived(course, &ledger, one_sided)).map(drop)
 }
 
 /// The ledger as it should be after `ledger`.

@@ -18,7 +18,8 @@ mod typography;
 
 pub use chapters::{Course, headings, pairs, summary, switch_lines};
 pub use commands::commands;
-pub use figures::drawings;
+pub use figures::{FiguresArgs, drawings, main as figures};
+pub(crate) use figures::{TRACES, bless as draw_figures, timeline};
 pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;
@@ -140,14 +141,15 @@ fn read(root: &Path, path: &str) -> io::Result<String> {
     })
 }
 
-/// Writes `path` under `root` if that changes it: an untouched file keeps its date.
-fn write(root: &Path, path: &str, text: &str) -> io::Result<()> {
+/// Writes `path` under `root` if that changes it, and says whether: an untouched file keeps its date.
+fn write(root: &Path, path: &str, text: &str) -> io::Result<bool> {
     if std::fs::read_to_string(root.join(path)).is_ok_and(|old| old == text) {
-        return Ok(());
+        return Ok(false);
     }
-    std::fs::write(root.join(path), text).map_err(|error| {
+    let written = std::fs::write(root.join(path), text).map_err(|error| {
         common::explained(&error, format!("cannot write {path}: {}", common::reason(&error)))
-    })
+    });
+    written.map(|()| true)
 }
 
 /// The names of the files in the folder `path` under `root`, sorted; none if it is not there. Those

@@ -25,10 +25,24 @@ pub(crate) struct Strace(PathBuf);
 /// One system call.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Call {
+    /// Who called: the number of the thread.
+    pub thread: String,
+    /// When, by the system's clock, and how long it took; unknown for one that did not return.
+    pub began: Duration,
+    pub took: Option<Duration>,
     /// `epoll_wait`
     pub name: String,
     /// As strace writes it, in one piece: `epoll_wait(4, [], 1024, 0) = 0`.
     pub text: String,
+}
+
+#[cfg(test)]
+impl Call {
+    /// A call for a test that asks neither who made it nor when.
+    pub(crate) fn sample(name: &str, text: &str) -> Self {
+        let (thread, began, took) = (String::new(), Duration::ZERO, None);
+        Self { thread, began, took, name: name.to_owned(), text: text.to_owned() }
+    }
 }
 
 /// What a server did, from its first breath.
@@ -94,7 +108,7 @@ impl Strace {
         // -D: strace is not the server's parent but its grandchild. Our child is the server itself,
         // to observe and to kill; and when it is gone strace goes, too, even if we are gone before.
         let mut command = vec![OsString::from(&self.0)];
-        command.extend(["-D", "-f", "-o"].map(OsString::from));
+        command.extend(["-D", "-f", "-ttt", "-T", "-o"].map(OsString::from));
         command.push(path.into());
         if !calls.is_empty() {
             // The newer architectures lack the oldest calls. `?`: then it is no error.
@@ -162,20 +176,25 @@ fn has_ended(pid: i32) -> bool {
     })
 }
 
-/// Reads an output of `strace -f -o`: each line begins with the number of the thread. While
-/// one thread waits in a call another may begin one; the first is then written in two pieces.
+/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and the
+/// time. While one thread waits in a call another may begin one; the first is then written in two
+/// pieces.
 fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
     let Trace { mut calls, mut signals } = Trace::default();
     let mut unfinished = HashMap::new();
     for line in output.lines() {
-        let (thread, rest) = line.split_once(' ').unwrap_or(("", line));
+        // The numbers are set flush right.
+        let (thread, rest) = line.trim_start().split_once(' ').unwrap_or(("", line));
+        let (time, rest) = rest.trim_start().split_once(' ').unwrap_or(("", rest));
         let rest = rest.trim();
         if let Some(resumed) = rest.strip_prefix("<... ") {
             let index = unfinished.remove(thread);
             if let (Some(index), Some((_, end))) = (index, resumed.split_once(" resumed>")) {
                 let call: &mut Call = &mut calls[index];
+                let (end, took) = split_took(end);
                 call.text.push_str(end);
+                call.took = took;
             }
             continue;
         }
@@ -188,14 +207,33 @@ fn parse(output: &str) -> Trace {
         let Some((name, _)) = rest.split_once('(').filter(|(name, _)| is_name(name)) else {
             continue;
         };
-        let text = rest.strip_suffix(BROKEN_OFF);
-        if text.is_some() {
+        let Some(began) = seconds(time) else { continue };
+        if rest.ends_with(BROKEN_OFF) {
             unfinished.insert(thread, calls.len());
         }
-        let text = text.map_or(rest, str::trim_end).to_owned();
-        calls.push(Call { name: name.to_owned(), text });
+        let (whole, took) = split_took(rest);
+        // It ends with a space where it breaks off between two arguments.
+        let text = whole.strip_suffix(BROKEN_OFF).unwrap_or(whole).trim_end();
+        let text = if text.ends_with(',') { format!("{text} ") } else { text.to_owned() };
+        calls.push(Call { thread: thread.to_owned(), began, took, name: name.to_owned(), text });
     }
     Trace { calls, signals }
+}
+
+/// The time at the end of a line, `<0.000124>`.
+fn split_took(text: &str) -> (&str, Option<Duration>) {
+    let split = text.strip_suffix('>').and_then(|text| text.rsplit_once('<'));
+    match split.and_then(|(text, took)| Some((text.trim_end(), seconds(took)?))) {
+        Some((text, took)) => (text, Some(took)),
+        None => (text, None),
+    }
+}
+
+/// `1795282502.720613`. An f64 would lose the last digits.
+pub(crate) fn seconds(text: &str) -> Option<Duration> {
+    let (seconds, micros) = text.split_once('.')?;
+    let micros: u64 = micros.parse().ok().filter(|_| micros.len() == 6)?;
+    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_micros(micros))
 }
 
 fn is_name(word: &str) -> bool {
@@ -209,19 +247,24 @@ mod tests {
     #[test]
     fn a_call_in_two_pieces_is_one() {
         let output = "\
-77 epoll_wait(4,  <unfinished ...>
-78 write(1, \"a(b) = 1\\n\", 9)             = 9
-77 <... epoll_wait resumed>[{events=EPOLLIN, data=0x3}], 1024, -1) = 1
-77 --- SIGCHLD {si_signo=SIGCHLD} ---
-77 --- stopped by SIGSTOP ---
-77 accept4(3,  <unfinished ...>) = ?
-77 +++ killed by SIGKILL +++
+77 100.000001 epoll_wait(4,  <unfinished ...>
+78 100.000002 write(1, \"a(b) = 1\\n\", 9)             = 9 <0.000011>
+77 100.000300 <... epoll_wait resumed>[{events=EPOLLIN, data=0x3}], 1024, -1) = 1 <0.000299>
+77 100.000310 --- SIGCHLD {si_signo=SIGCHLD} ---
+77 100.000312 --- stopped by SIGSTOP ---
+ 7 100.000320 accept4(3,  <unfinished ...>) = ?
+77 100.000400 +++ killed by SIGKILL +++
 ";
         let trace = parse(output);
         let calls = &trace.calls;
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
         assert_eq!(names, ["epoll_wait", "write", "accept4"]);
-        assert_eq!(calls[0].text, "epoll_wait(4,[{events=EPOLLIN, data=0x3}], 1024, -1) = 1");
+        let threads: Vec<_> = calls.iter().map(|call| call.thread.as_str()).collect();
+        assert_eq!(threads, ["77", "78", "7"]);
+        assert_eq!(calls[0].text, "epoll_wait(4, [{events=EPOLLIN, data=0x3}], 1024, -1) = 1");
+        assert_eq!(calls[0].began, Duration::from_micros(100_000_001));
+        let took: Vec<_> = calls.iter().map(|call| call.took).collect();
+        assert_eq!(took, [Some(299), Some(11), None].map(|took| took.map(Duration::from_micros)));
         assert!(calls[2].text.ends_with("= ?"), "{}", calls[2].text);
         assert_eq!(trace.count(&["accept", "accept4"]), 1);
         assert_eq!(trace.signals, ["SIGCHLD"]);

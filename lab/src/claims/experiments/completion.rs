@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn reads_before_it_serves_do_not_count() {
-        let call = |name: &str| Call { name: name.into(), text: String::new() };
+        let call = |name: &str| Call::sample(name, "");
         let calls = vec![call("read"), call(RING), call("recvfrom")];
         let trace = serving(Trace { calls, ..Trace::default() });
         assert_eq!((trace.count(RECEIVING), trace.count(&[RING])), (1, 1));

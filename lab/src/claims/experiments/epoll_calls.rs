@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn only_mappings_of_a_descriptor_while_it_serves_count() {
-        let call = |name: &str, text: &str| Call { name: name.into(), text: text.into() };
+        let call = |name: &str, text: &str| Call::sample(name, text);
         let library = call("mmap", "mmap(NULL, 99, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f");
         let memory = call("mmap", "mmap(NULL, 9, 3, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f");
         let mut calls = vec![library.clone(), call("epoll_wait", "epoll_wait(4, "), memory];

@@ -1,21 +1,18 @@
 //! A small SVG writer: boxes, lines, arrows, and labels that know how much room they need.
 
-use crate::language::Language;
+use crate::language::{Language, Words};
 use std::fmt::{Display, Write};
 
-/// The words of a label in both languages.
+/// The words of a label in both languages; those that are made from data are [`Words`].
 #[derive(Clone, Copy)]
 pub(super) struct Label {
     pub en: &'static str,
     pub zh: &'static str,
 }
 
-impl Label {
-    fn in_language(self, language: Language) -> &'static str {
-        match language {
-            Language::English => self.en,
-            Language::Chinese => self.zh,
-        }
+impl From<Label> for Words {
+    fn from(label: Label) -> Self {
+        Self::new(label.en, label.zh)
     }
 }
 
@@ -30,8 +27,10 @@ pub(super) enum Style {
     Code,
     /// On top of hatching, which it pushes aside.
     Halo,
+    CodeHalo,
     /// On a box of an accent's colour.
     OnAccent,
+    CodeOnAccent,
 }
 
 impl Style {
@@ -42,21 +41,23 @@ impl Style {
             Self::Small => "small",
             Self::Code => "code",
             Self::Halo => "halo",
+            Self::CodeHalo => "code halo",
             Self::OnAccent => "on",
+            Self::CodeOnAccent => "code on",
         }
     }
 
     fn size(self) -> f64 {
         match self {
             Self::Bold | Self::Plain => 15.0,
-            Self::Small | Self::Halo | Self::OnAccent | Self::Code => 14.0,
+            _ => 14.0,
         }
     }
 
     /// The width of `text`, rather too large than too small: which fonts a reader has is not known.
-    fn width(self, text: &str) -> f64 {
+    pub fn width(self, text: &str) -> f64 {
         let latin = match self {
-            Self::Code => 0.61,
+            Self::Code | Self::CodeHalo | Self::CodeOnAccent => 0.61,
             Self::Bold => 0.59,
             _ => 0.56,
         };
@@ -78,7 +79,7 @@ pub(super) type Area = [i32; 4];
 
 /// A label on the canvas: its words and the box they fill.
 struct Placed {
-    text: &'static str,
+    text: String,
     left: f64,
     right: f64,
     top: f64,
@@ -90,7 +91,7 @@ struct Placed {
 /// A picture being drawn.
 pub(super) struct Canvas {
     language: Language,
-    title: &'static str,
+    title: String,
     size: [i32; 2],
     body: String,
     labels: Vec<Placed>,
@@ -120,8 +121,8 @@ text{fill:#e6edf3}.small{fill:#9ea7b3}.halo{stroke:#161b22}.on{fill:#0d1117}
 }";
 
 impl Canvas {
-    pub fn new(language: Language, title: Label, size: [i32; 2]) -> Self {
-        let title = title.in_language(language);
+    pub fn new(language: Language, title: impl Into<Words>, size: [i32; 2]) -> Self {
+        let title = title.into().of(language).to_owned();
         Self { language, title, size, body: String::new(), labels: Vec::new() }
     }
 
@@ -137,27 +138,30 @@ impl Canvas {
     }
 
     /// A box with lines of text in its middle.
-    pub fn boxed(&mut self, class: &str, area: Area, lines: &[(Style, Label)]) {
+    pub fn boxed<T>(&mut self, class: &str, area: Area, lines: &[(Style, T)])
+    where
+        T: Clone + Into<Words>,
+    {
         self.area(class, area);
         self.inside(area, lines);
     }
 
     /// Lines of text in the middle of an area.
-    pub fn inside(&mut self, area: Area, lines: &[(Style, Label)]) {
+    pub fn inside<T: Clone + Into<Words>>(&mut self, area: Area, lines: &[(Style, T)]) {
         const LINE: i32 = 20;
         let [x, y, w, h] = area;
         let count = i32::try_from(lines.len()).expect("a few lines");
         let first = y + (h - count * LINE) / 2 + 15;
         for (index, (style, label)) in (0..).zip(lines) {
             let at = [x + w / 2, first + index * LINE];
-            self.place(*style, Anchor::Middle, at, *label, area);
+            self.place(*style, Anchor::Middle, at, &label.clone().into(), area);
         }
     }
 
     /// A label by itself. `at` is a point of its base line.
-    pub fn text(&mut self, style: Style, anchor: Anchor, at: [i32; 2], label: Label) {
+    pub fn text(&mut self, style: Style, anchor: Anchor, at: [i32; 2], label: impl Into<Words>) {
         let [w, h] = self.size;
-        self.place(style, anchor, at, label, [0, 0, w, h]);
+        self.place(style, anchor, at, &label.into(), [0, 0, w, h]);
     }
 
     fn place(
@@ -165,10 +169,10 @@ impl Canvas {
         style: Style,
         anchor: Anchor,
         [x, y]: [i32; 2],
-        label: Label,
+        label: &Words,
         within: Area,
     ) {
-        let text = label.in_language(self.language);
+        let text = label.of(self.language);
         let (width, size) = (style.width(text), style.size());
         let (x0, word) = match anchor {
             Anchor::Start => (f64::from(x), "start"),
@@ -176,7 +180,8 @@ impl Canvas {
             Anchor::End => (f64::from(x) - width, "end"),
         };
         let (top, bottom) = (f64::from(y) - 0.8 * size, f64::from(y) + 0.25 * size);
-        self.labels.push(Placed { text, left: x0, right: x0 + width, top, bottom, within });
+        let right = x0 + width;
+        self.labels.push(Placed { text: text.to_owned(), left: x0, right, top, bottom, within });
         let class = style.class();
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
         self.add(format_args!(
