@@ -11,6 +11,7 @@ mod coroutine_switch;
 mod epoll_lists;
 mod labels;
 mod poll_list;
+mod scaling;
 mod select_bitmap;
 mod select_loop;
 mod timeline;
@@ -24,6 +25,7 @@ use super::images::FIGURES;
 use super::{Problem, names, read, root, write};
 use crate::check::report::complain;
 use crate::language::Language;
+use crate::scaling::data::Data;
 use crate::timeline::trace::Trace;
 use canvas::Canvas;
 use clap::Args;
@@ -44,6 +46,9 @@ pub struct FiguresArgs {
 
 /// Where the traces of the timelines are.
 pub(crate) const TRACES: &str = "docs/traces";
+
+/// The points of `lab scaling` that the course shows.
+pub(crate) const SCALING: &str = "docs/data/scaling.csv";
 
 type Draw = fn(Language) -> Canvas;
 
@@ -71,6 +76,10 @@ fn files(root: &Path) -> (Vec<(String, Canvas)>, Vec<Problem>) {
         files.extend(Language::BOTH.map(|language| (path(language), draw(language))));
     };
     ALL.iter().for_each(|(name, draw)| both(name, draw));
+    match read(root, SCALING).map_err(|error| reason(&error)).and_then(|text| Data::parse(&text)) {
+        Ok(data) => both("scaling", &|language| scaling::draw(&data, language)),
+        Err(why) => problems.push(Problem::new(SCALING, 1, why)),
+    }
     for name in names(root, TRACES) {
         let path = format!("{TRACES}/{name}");
         match trace(root, &path) {
@@ -139,6 +148,11 @@ pub(crate) fn timeline(trace: &Trace, language: Language) -> String {
     timeline::draw(trace, language).svg()
 }
 
+/// The points of `lab scaling` as a file.
+pub(crate) fn scaling(data: &Data, language: Language) -> String {
+    scaling::draw(data, language).svg()
+}
+
 /// Runs `lab figures`.
 #[must_use]
 pub fn main(args: &FiguresArgs) -> ExitCode {
@@ -185,6 +199,8 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         let trace = read(&root(), "docs/traces/select.trace").expect("the course has a trace");
         std::fs::create_dir_all(folder.path().join(TRACES)).expect("its folder");
+        std::fs::create_dir_all(folder.path().join("docs/data")).expect("another");
+        std::fs::write(folder.path().join(SCALING), "epoll,0,5,5,5\n").expect("a file");
         let give = |name: &str, text: &str| {
             std::fs::write(folder.path().join(TRACES).join(name), text).expect("a file");
         };

@@ -19,7 +19,7 @@ mod typography;
 pub use chapters::{Course, headings, pairs, summary, switch_lines};
 pub use commands::commands;
 pub use figures::{FiguresArgs, drawings, main as figures};
-pub(crate) use figures::{TRACES, bless as draw_figures, timeline};
+pub(crate) use figures::{SCALING, TRACES, bless as draw_figures, scaling, timeline};
 pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;

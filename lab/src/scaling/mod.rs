@@ -3,19 +3,25 @@
 //! One client talks; the others are connected and silent, more of them at each point. A model that
 //! hands its whole list over at each wait pays for every one of them with every message.
 
-mod data;
+pub(crate) mod data;
 mod line;
 
 use crate::check::programs::{self, Program};
 use crate::check::report::complain;
+use crate::check::server::Server;
+use crate::docs;
+use crate::language::Language;
 use crate::measure::{Cpus, Load, Target, crowd, load};
 use crate::process::observe;
 use crate::table::{figures_from, say, table};
 use clap::Args;
+use common::reason;
 use data::{Data, Row};
 use indicatif::{ProgressBar, ProgressStyle};
 use line::Line;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,9 +29,9 @@ use std::time::Duration;
 ///
 /// One client talks, on the server's own CPU; up to 20,000 others are connected and silent (as many
 /// as the descriptors allow). Prints a straight line fitted to the points of each server: what a
-/// message costs, and what each silent connection adds to it. Takes about three minutes.
+/// message costs, and what each silent connection adds to it. Takes about two minutes.
 ///
-/// Writes the points to scaling.csv, for any program that draws; `lab figures` draws the course's.
+/// Writes the points to scaling.csv, and scaling.LANG.svg, which is drawn from them.
 #[derive(Debug, Args)]
 pub struct ScalingArgs {
     /// Programs of the course, instead of one for each model
@@ -36,19 +42,31 @@ pub struct ScalingArgs {
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     most: u32,
 
-    /// Rounds
+    /// How often each point is measured
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    rounds: u32,
+    times: u32,
 
-    /// Where to write the points
-    #[arg(long, short, value_name = "FILE", default_value = "scaling.csv")]
+    /// The folder to write to
+    #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
+
+    /// The language of the picture
+    #[arg(long, value_enum, default_value = "en")]
+    lang: Language,
+
+    /// Write the points and the figures that the chapters show instead
+    #[arg(long, conflicts_with_all = ["output", "lang"])]
+    bless: bool,
 }
 
-/// Each model that can hold as many; a thread each ends at some 16,000 (vm.max_map_count).
-const MODELS: [&str; 6] = ["select", "poll", "nonblocking", "epoll", "selectors", "uring"];
+/// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice as
+/// long; a thread for each ends at some 16,000 on Linux's defaults (vm.max_map_count).
+const MODELS: [&str; 4] = ["select", "poll", "epoll", "uring"];
 
-/// How long each point is measured.
+/// The points, as a file.
+const POINTS: &str = "scaling.csv";
+
+/// How long each point is measured each time.
 const TIME: Duration = Duration::from_millis(300);
 /// Descriptors that server and laboratory need for themselves.
 const SPARE: usize = 60;
@@ -61,8 +79,6 @@ struct Measured {
     most: usize,
     /// Why not to the end.
     limit: Option<String>,
-    /// It gave up in a round: the next would be no better.
-    ended: bool,
 }
 
 /// Why there is nothing to show.
@@ -76,12 +92,10 @@ enum Ended {
 pub fn main(args: &ScalingArgs) -> ExitCode {
     let done = servers(args).and_then(|mut servers| {
         // Before the minutes of measuring, not after them.
-        let file = std::fs::File::create(&args.output);
-        let file = file.map_err(|error| Ended::Failed(cannot_write(args, &error)))?;
+        let folder = folder(args).map_err(Ended::Failed)?;
         let data = measure(&mut servers, args).map_err(Ended::Failed)?;
-        let written = data.write(file);
-        written.map_err(|error| Ended::Failed(cannot_write(args, &error)))?;
-        Ok(report(&data, &servers, args).is_ok())
+        let written = write(&data, &folder, args).map_err(Ended::Failed)?;
+        Ok(report(&data, &servers, args).and_then(|()| say(&written)).is_ok())
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -97,8 +111,33 @@ pub fn main(args: &ScalingArgs) -> ExitCode {
     }
 }
 
-fn cannot_write(args: &ScalingArgs, error: &std::io::Error) -> String {
-    format!("cannot write {}: {}", args.output.display(), common::reason(error))
+/// Where the files go: it is there, and can be written to.
+fn folder(args: &ScalingArgs) -> Result<PathBuf, String> {
+    let blessed = docs::root().join(docs::SCALING);
+    let blessed = blessed.parent().filter(|_| args.bless).map(Path::to_owned);
+    let folder = blessed.unwrap_or_else(|| args.output.clone());
+    let made = fs::create_dir_all(&folder)
+        .and_then(|()| File::options().append(true).create(true).open(folder.join(POINTS)));
+    made.map_err(|error| cannot_write(&folder.join(POINTS), &error))?;
+    Ok(folder)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {}", path.display(), reason(error))
+}
+
+fn write(data: &Data, folder: &Path, args: &ScalingArgs) -> Result<String, String> {
+    let points = folder.join(POINTS);
+    let written = File::create(&points).and_then(|file| data.write(file));
+    written.map_err(|error| cannot_write(&points, &error))?;
+    if args.bless {
+        let (_, written) = docs::draw_figures(&docs::root()).map_err(|error| reason(&error))?;
+        return Ok(format!("{}, and {written} figures\n", docs::SCALING));
+    }
+    let picture = folder.join(format!("scaling.{}.svg", args.lang.code()));
+    let written = fs::write(&picture, docs::scaling(data, args.lang));
+    written.map_err(|error| cannot_write(&picture, &error))?;
+    Ok(format!("{} (open it in a browser), drawn from {}\n", picture.display(), points.display()))
 }
 
 /// What is to be measured, built, and how far each goes.
@@ -130,7 +169,7 @@ impl Measured {
         let target = Target::row(row)?;
         let limit = target.subject.exception("many_clients").map(str::to_owned);
         let most = if limit.is_some() { most.min(SHORT_OF_1024) } else { most };
-        Ok(Self { target, most, limit, ended: false })
+        Ok(Self { target, most, limit })
     }
 
     /// How many are silent at each point.
@@ -141,60 +180,69 @@ impl Measured {
         points
     }
 
-    /// One round: a fresh server, and ever more clients.
-    fn round(&self, data: &mut Data, at: &dyn Fn(usize)) -> Result<(), String> {
+    /// A fresh server, and ever more clients.
+    fn climb(&self, times: u32, data: &mut Data, at: &dyn Fn(usize)) -> Result<(), String> {
         let server = self.target.start()?;
         let pid = server.process.pid();
-        if let Some(cpus) = Cpus::choose(true) {
-            cpus.fix(pid);
-        }
+        let fix = |one| {
+            if let Some(cpus) = Cpus::choose(one) {
+                cpus.fix(pid);
+            }
+        };
         let mut silent = Vec::new();
         for point in self.points() {
             at(point);
+            // On one CPU they would take turns: a look at everybody for each that connects.
+            fix(false);
             silent.append(&mut crowd(server.addr, point - silent.len())?);
-            let mut clock = Vec::new();
-            let one = Load { clients: 1, size: 64, time: TIME };
-            let mark = || clock.push(observe::cpu_clock(pid));
-            let answers = load(server.addr, one, mark)?;
-            let spent = match &clock[..] {
-                [Some(before), Some(after)] => after.saturating_sub(*before),
-                _ => return Err("this system does not tell the CPU time of a process".to_owned()),
-            };
-            if answers.messages == 0 {
-                return Err(format!("no answer in {} ms", TIME.as_millis()));
+            fix(true);
+            for _ in 0..times {
+                data.add(&self.target.name, point, cpu_of_a_message(&server)?);
             }
-            let cpu = spent.as_secs_f64() * 1e6 / answers.messages as f64;
-            data.add(&self.target.name, point, cpu);
         }
         Ok(())
     }
 }
 
+/// Microseconds of the server's CPU time, with one client that talks.
+fn cpu_of_a_message(server: &Server) -> Result<f64, String> {
+    let mut clock = Vec::new();
+    let one = Load { clients: 1, size: 64, time: TIME };
+    let mark = || clock.push(observe::cpu_clock(server.process.pid()));
+    let answers = load(server.addr, one, mark)?;
+    let spent = match &clock[..] {
+        [Some(before), Some(after)] => after.saturating_sub(*before),
+        _ => return Err("this system does not tell the CPU time of a process".to_owned()),
+    };
+    if answers.messages == 0 {
+        return Err(format!("no answer in {} ms", TIME.as_millis()));
+    }
+    Ok(spent.as_secs_f64() * 1e6 / answers.messages as f64)
+}
+
 fn measure(servers: &mut [Measured], args: &ScalingArgs) -> Result<Data, String> {
     let points: usize = servers.iter().map(|server| server.points().len()).sum();
-    let bar = ProgressBar::new((points * args.rounds as usize) as u64);
-    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}, {eta} left");
+    let bar = ProgressBar::new(points as u64);
+    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}");
     bar.set_style(style.expect("a template"));
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut data = Data::default();
-    for _ in 0..args.rounds {
-        for server in servers.iter_mut().filter(|server| !server.ended) {
-            let at = |point| {
-                bar.set_message(format!("{}, {point} silent", server.target.name));
-                bar.inc(1);
-            };
-            if let Err(why) = server.round(&mut data, &at) {
-                // What it did until then is measured; the others have their turn.
-                let last = data.of(&server.target.name).last().ok_or_else(|| why.clone())?;
-                (server.most, server.limit, server.ended) = (last.silent, Some(why), true);
-            }
+    for server in servers {
+        let at = |point| {
+            bar.set_message(format!("{}, {point} silent", server.target.name));
+            bar.inc(1);
+        };
+        if let Err(why) = server.climb(args.times, &mut data, &at) {
+            // What it did until then is measured; the others have their turn.
+            let last = data.of(&server.target.name).last().ok_or_else(|| why.clone())?;
+            (server.most, server.limit) = (last.silent, Some(why));
         }
     }
     bar.finish_and_clear();
     Ok(data)
 }
 
-fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> std::io::Result<()> {
+fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<()> {
     let mut table = table([
         "server",
         "µs alone",
@@ -233,5 +281,5 @@ fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> std::io::Res
             ))?;
         }
     }
-    say(&format!("points written to {}\n", args.output.display()))
+    Ok(())
 }

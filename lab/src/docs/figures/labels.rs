@@ -332,3 +332,20 @@ pub fn after_submitting(count: u64) -> Words {
         _ => Words::new(format!("submits {count}, waits"), format!("提交 {count} 个，等完成")),
     }
 }
+
+// scaling
+pub const SCALING_TITLE: Label = both(
+    "The CPU time of a message as silent connections grow in number",
+    "静默连接越来越多时，一条消息的 CPU 时间",
+);
+pub const CPU_OF_A_MESSAGE: Label =
+    both("the server's CPU time for a message", "服务端处理一条消息的 CPU 时间");
+pub const SILENT_CONNECTIONS: Label =
+    both("silent connections beside the one that talks", "除正在收发的那一个外，静默连接的数目");
+pub const LOGARITHMIC: Label = both(
+    "Both axes are logarithmic. ×: the last point in proportion to the first.",
+    "两个坐标轴都是对数刻度。×：最后一点是第一点的多少倍。",
+);
+pub fn ends_at(silent: usize) -> Words {
+    Words::new(format!("ends here: {silent}"), format!("到此为止：{silent}"))
+}
