@@ -1,6 +1,6 @@
 //! The course's programs, built: never judged stale.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Builds a program of the course, as this one was built, and says where it is.
@@ -17,24 +17,54 @@ pub(crate) fn built_to_measure(package: &str, binary: &str) -> Result<PathBuf, S
     build(package, binary, true)
 }
 
+/// All of them, optimised, so that no measurement has to wait for the compiler.
+pub(crate) fn build_all_to_measure() -> Result<(), String> {
+    let mut cargo = cargo(&target_folder()?);
+    cargo.args(["--release", "--workspace", "--bins", "--exclude", env!("CARGO_PKG_NAME")]);
+    run(cargo, "the course's programs")
+}
+
 fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> {
-    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
-    // Programs stand in `target/debug`, tests in `target/debug/deps`.
-    let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
-    let target = folder.and_then(|folder| folder.parent()).ok_or("not in a target folder")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--quiet", "--package", package, "--bin", binary]);
-    cargo.arg("--target-dir").arg(target);
+    let target = target_folder()?;
+    let mut cargo = cargo(&target);
+    cargo.args(["--package", package, "--bin", binary]);
     if release {
         cargo.arg("--release");
     }
+    run(cargo, binary)?;
+    Ok(target.join(if release { "release" } else { "debug" }).join(binary))
+}
+
+/// Builds a package of another workspace, optimised, and says in which folder its programs are.
+pub(crate) fn built_elsewhere(manifest: &Path, what: &str) -> Result<PathBuf, String> {
+    let target = target_folder()?.join("peers");
+    let mut cargo = cargo(&target);
+    cargo.args(["--release", "--locked", "--manifest-path"]).arg(manifest);
+    run(cargo, what)?;
+    Ok(target.join("release"))
+}
+
+/// Where this program was built, and so where others are.
+fn target_folder() -> Result<PathBuf, String> {
+    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
+    // Programs stand in `target/debug`, tests in `target/debug/deps`.
+    let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    let target = folder.and_then(Path::parent).ok_or("not in a target folder")?;
+    Ok(target.to_owned())
+}
+
+fn cargo(target: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--quiet", "--target-dir"]).arg(target);
     // Wherever one stands.
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo
+}
+
+fn run(mut cargo: Command, what: &str) -> Result<(), String> {
     match cargo.status() {
-        Ok(status) if status.success() => {
-            Ok(target.join(if release { "release" } else { "debug" }).join(binary))
-        }
-        Ok(_) => Err(format!("{binary} cannot be built (cargo says why)")),
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(format!("{what}: cannot be built (cargo says why)")),
         Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
     }
 }

@@ -2,6 +2,7 @@
 //! use, in a workspace of their own, so that nobody who only runs the course compiles them; and the
 //! notes' programs in Python.
 
+use crate::built::built_elsewhere;
 use crate::measure::Target;
 use std::ffi::OsString;
 use std::path::Path;
@@ -20,10 +21,7 @@ const PYTHON: [(&str, &str); 4] = [
 /// All of them that this machine can run, built.
 pub(super) fn all() -> Result<Vec<Target>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
-    let target = here.ancestors().nth(2).ok_or("not in a target folder")?.join("peers");
-    build(&folder, &target)?;
-    let release = target.join("release");
+    let release = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
     let listening = ["--addr", "127.0.0.1:0"].map(OsString::from);
     let server = |name: &str, start: Vec<OsString>| {
         Target::command(name, [start, listening.to_vec()].concat())
@@ -43,17 +41,6 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
         );
     }
     Ok(peers)
-}
-
-fn build(folder: &Path, target: &Path) -> Result<(), String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]);
-    cargo.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
-    match cargo.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err("the peers cannot be built (cargo says why)".to_owned()),
-        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
-    }
 }
 
 fn python() -> Option<&'static str> {

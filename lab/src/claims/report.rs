@@ -2,6 +2,7 @@
 
 use super::experiments::EXPERIMENTS;
 use super::{ClaimsArgs, Experiment, Unable, Verdict};
+use crate::built::build_all_to_measure;
 use crate::check::report::complain;
 use crate::language::Language;
 use crate::table::{say, table};
@@ -67,6 +68,11 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     let bar = ProgressBar::new(chosen.len() as u64);
     bar.set_style(ProgressStyle::with_template("{pos}/{len} {msg} {elapsed}").expect("a template"));
     bar.enable_steady_tick(Duration::from_millis(200));
+    if chosen.len() > 1 {
+        bar.set_message(of(&["building the programs", "正在编译各个程序"], language));
+        // An experiment whose program cannot be built will say so.
+        let _ = build_all_to_measure();
+    }
     for experiment in chosen {
         bar.set_message(experiment.name);
         let rows = rows(experiment, language);
