@@ -22,7 +22,7 @@ pub struct ClaimsArgs {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
-    /// All of them (about two minutes)
+    /// All of them (about a minute, when everything is built)
     #[arg(long, conflicts_with = "names")]
     all: bool,
 

@@ -170,3 +170,27 @@ impl Outcome {
         of(&words, language)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::{Claim, Finding, Found};
+
+    fn claim_with(run: fn() -> Found) -> Outcome {
+        static CLAIMS: [Claim; 1] =
+            [Claim { note: "S9", quote: "", says: ["", ""], verdict: Verdict::Wrong }];
+        let experiment = Experiment { name: "", does: ["", ""], claims: &CLAIMS, run };
+        rows(&experiment, Language::English)[0].0
+    }
+
+    /// Whatever the course says: a measurement that shows the opposite is not talked away.
+    #[test]
+    fn a_measurement_has_the_last_word() {
+        let confirmed = claim_with(|| Ok(vec![Finding::new(true, "", "")]));
+        assert!(confirmed == Outcome::Confirmed);
+        let contradicted = claim_with(|| Ok(vec![Finding::new(false, "", "")]));
+        assert!(contradicted == Outcome::Contradicted);
+        assert!(claim_with(|| Err(Unable::here("", ""))) == Outcome::LeftOut);
+        assert!(claim_with(|| Err(Unable::Failed(String::new()))) == Outcome::Failed);
+    }
+}

@@ -1,0 +1,96 @@
+//! `lab claims`, `lab bench` and `lab scaling`, as one types them: what they print is what they
+//! measured, and their exit status says whether it is as it should be.
+
+use std::collections::HashMap;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn lab(words: &[&str]) -> Output {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.args(words).stdin(Stdio::null()).output().expect("lab runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The one line on standard error of a command that ends with this status.
+fn complaint(words: &[&str], status: i32) -> String {
+    let output = lab(words);
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{words:?}: {line}");
+    assert!(line.lines().count() == 1 && line.starts_with("lab: "), "{words:?}: {line}");
+    line
+}
+
+#[test]
+fn claims_are_listed_and_judged_in_both_languages() {
+    let list = lab(&["claims"]);
+    assert!(list.status.success() && out(&list).contains("backlog"), "{}", out(&list));
+    for (language, verdict, confirmed) in [("en", "wrong", "2 confirmed"), ("zh", "错误", "2 证实")]
+    {
+        let judged = lab(&["claims", "backlog", "--lang", language]);
+        let text = out(&judged);
+        assert!(judged.status.success(), "{text}");
+        assert!(text.contains(verdict) && text.contains("listen(5)"), "{text}");
+        assert!(text.trim_end().ends_with(confirmed), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_answered_with_what_is() {
+    assert!(complaint(&["claims", "nothing"], 2).contains("backlog"));
+    assert!(complaint(&["bench", "nothing"], 2).contains("select"));
+    assert!(complaint(&["scaling", "nothing"], 2).contains("select"));
+    assert!(complaint(&["bench", "blocking"], 2).contains("--clients 1"));
+    assert!(complaint(&["bench", "--vs", "sh -c 'exit 3'"], 1).contains("exit status 3"));
+    assert!(complaint(&["scaling", "select", "-o", "/dev/null"], 1).contains("cannot write"));
+}
+
+/// The figures are the sum of what was seen: rates, latencies and CPU times that fit together.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_figures_of_a_bench_fit_together() {
+    let words =
+        ["bench", "select", "poll", "--clients", "4", "--rounds", "1", "--seconds", "0.2", "--csv"];
+    let output = lab(&words);
+    let text = out(&output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let mut lines = text.lines();
+    let names: Vec<_> = lines.next().expect("a header").split(',').collect();
+    let rows: Vec<HashMap<_, _>> =
+        lines.map(|line| names.iter().copied().zip(line.split(',')).collect()).collect();
+    let servers: Vec<_> = rows.iter().map(|row| row["server"]).collect();
+    assert_eq!(servers, ["\"select\"", "\"poll\""]);
+    for row in &rows {
+        let figure = |name: &str| -> f64 { row[name].parse().expect(name) };
+        let (rate, p50, p99) = (figure("messages_per_s"), figure("p50_us"), figure("p99_us"));
+        assert!(0.0 < p50 && p50 <= p99, "{text}");
+        // Four clients, each with one message under way: no more than 4 / p50 in a second, but for
+        // half of them, which are quicker.
+        assert!(rate > 0.0 && rate < 4.0 * 2.0 * 1e6 / p50, "{text}");
+        // One thread cannot use more than a second of CPU in a second.
+        let cpu = figure("cpu_us_per_message") * rate;
+        assert!((1.0..=1.1e6).contains(&cpu), "{cpu} µs of CPU in a second:\n{text}");
+    }
+    assert_eq!(rows[0]["cpu_ratio"], "1.000");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn scaling_writes_its_points_and_their_picture() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().to_str().expect("a plain name");
+    let output = lab(&["scaling", "poll", "--most", "150", "--times", "1", "--output", path]);
+    let text = out(&output);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    let points = read("scaling.csv");
+    let silent: Vec<_> = points.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(silent, ["0", "100", "150"], "{points}");
+    assert!(read("scaling.en.svg").contains("poll ×"));
+    // Three looks at 150 clients cost more than three looks at none, on any machine.
+    let costs: Vec<f64> =
+        points.lines().skip(1).filter_map(|line| line.split(',').nth(2)?.parse().ok()).collect();
+    assert!(costs[2] > costs[0], "{points}");
+}
