@@ -23,5 +23,6 @@ pub mod scaling;
 mod table;
 pub mod timeline;
 pub mod tour;
+mod wrap;
 
 pub use built::built;

@@ -27,13 +27,14 @@ fn complaint(words: &[&str], status: i32) -> String {
 fn claims_are_listed_and_judged_in_both_languages() {
     let list = lab(&["claims"]);
     assert!(list.status.success() && out(&list).contains("backlog"), "{}", out(&list));
-    for (language, verdict, confirmed) in [("en", "wrong", "2 confirmed"), ("zh", "错误", "2 证实")]
+    for (language, verdict, hold) in
+        [("en", "wrong", "verdicts: 2 hold"), ("zh", "错误", "结论：成立 2 条")]
     {
         let judged = lab(&["claims", "backlog", "--lang", language]);
         let text = out(&judged);
         assert!(judged.status.success(), "{text}");
         assert!(text.contains(verdict) && text.contains("listen(5)"), "{text}");
-        assert!(text.trim_end().ends_with(confirmed), "{text}");
+        assert!(text.contains(hold), "{text}");
     }
 }
 

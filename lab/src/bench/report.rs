@@ -40,7 +40,7 @@ fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
             shown(one.calls, 2),
         ]);
     }
-    figures_from(&mut table, 1);
+    figures_from(&mut table, 1, &[7, 8, 6, 2]);
     format!("{table}\n{}\n", conditions(measured, args))
 }
 

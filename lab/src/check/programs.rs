@@ -31,7 +31,7 @@ const SLEEP: &[&str] = &["nanosleep", "clock_nanosleep"];
 
 const FD_SETSIZE: (&str, &str) = (
     "many_clients",
-    "select(2) knows no descriptor above 1023: clients beyond are turned away in words",
+    "select(2) knows no descriptor above 1023: further clients are told so and turned away",
 );
 
 const ASKS_WITHOUT_PAUSE: &str =

@@ -22,7 +22,7 @@ pub struct ClaimsArgs {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
-    /// All of them (about a minute, when everything is built)
+    /// All of them (about a minute, after a first build of some minutes)
     #[arg(long, conflicts_with = "names")]
     all: bool,
 

@@ -1,11 +1,12 @@
 //! The list of the experiments, and the table of what they found.
 
 use super::experiments::EXPERIMENTS;
-use super::{ClaimsArgs, Experiment, Unable, Verdict};
+use super::{Claim, ClaimsArgs, Experiment, Unable, Verdict};
 use crate::built::build_all_to_measure;
 use crate::check::report::complain;
 use crate::language::Language;
-use crate::table::{say, table};
+use crate::table::{columns, say, table};
+use crate::wrap::wrap;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::process::ExitCode;
@@ -14,8 +15,8 @@ use std::time::Duration;
 /// What a measurement made of a verdict.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Outcome {
-    Confirmed,
-    Contradicted,
+    Holds,
+    DoesNotHold,
     LeftOut,
     Failed,
 }
@@ -55,9 +56,13 @@ fn list(language: Language) -> io::Result<bool> {
         Language::English => ["experiment", "what it does", "claims"],
         Language::Chinese => ["实验", "做什么", "说法"],
     });
+    // The names take 20 columns, with their margins.
+    let room = columns().saturating_sub(26).max(40);
+    let (left, right) = (room * 2 / 5, room - room * 2 / 5);
     for experiment in EXPERIMENTS {
-        let claims: Vec<_> = experiment.claims.iter().map(|claim| said(claim, language)).collect();
-        table.add_row([experiment.name, of(&experiment.does, language), &claims.join("\n")]);
+        let claims = experiment.claims.iter().map(|claim| said(claim, language, right));
+        let does = wrap(of(&experiment.does, language), left).join("\n");
+        table.add_row([experiment.name, &does, &claims.collect::<Vec<_>>().join("\n")]);
     }
     say(&format!("{table}\n"))?;
     Ok(true)
@@ -66,10 +71,18 @@ fn list(language: Language) -> io::Result<bool> {
 fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     let mut outcomes = Vec::new();
     let bar = ProgressBar::new(chosen.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{pos}/{len} {msg} {elapsed}").expect("a template"));
+    bar.set_style(
+        ProgressStyle::with_template("{pos}/{len} {msg} {elapsed_precise}").expect("a template"),
+    );
     bar.enable_steady_tick(Duration::from_millis(200));
     if chosen.len() > 1 {
-        bar.set_message(of(&["building the programs", "正在编译各个程序"], language));
+        bar.set_message(of(
+            &[
+                "building the programs (some minutes the first time)",
+                "编译各个程序（第一次要几分钟）",
+            ],
+            language,
+        ));
         // An experiment whose program cannot be built will say so.
         let _ = build_all_to_measure();
     }
@@ -77,32 +90,52 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
         bar.set_message(experiment.name);
         let rows = rows(experiment, language);
         let mut table = table(match language {
-            Language::English => ["claim", "verdict", "measured", "is it so?"],
-            Language::Chinese => ["说法", "结论", "测得", "是否属实"],
+            Language::English => ["claim", "verdict", "measured", "verdict holds?"],
+            Language::Chinese => ["说法", "结论", "测得", "结论成立？"],
         });
-        for (outcome, [claim, verdict, seen]) in rows {
+        // What the two short columns and the margins leave.
+        let room = columns().saturating_sub(36).max(40);
+        let (left, right) = (room * 9 / 20, room - room * 9 / 20);
+        for (outcome, claim, seen) in rows {
             outcomes.push(outcome);
-            table.add_row([claim, verdict, seen, outcome.word(language).to_owned()]);
+            table.add_row([
+                &said(claim, language, left),
+                claim.verdict.word(language),
+                &wrap(&seen, right).join("\n"),
+                outcome.word(language),
+            ]);
         }
-        bar.suspend(|| {
-            say(&format!("{}: {}\n{table}\n\n", experiment.name, of(&experiment.does, language)))
-        })?;
+        let colon = of(&[": ", "："], language);
+        let does = of(&experiment.does, language);
+        bar.suspend(|| say(&format!("{}{colon}{does}\n{table}\n\n", experiment.name)))?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     let count = |of| outcomes.iter().filter(|&&outcome| outcome == of).count();
-    let tally: Vec<_> =
-        [Outcome::Confirmed, Outcome::Contradicted, Outcome::Failed, Outcome::LeftOut]
-            .into_iter()
-            .filter(|&outcome| count(outcome) > 0)
-            .map(|outcome| format!("{} {}", count(outcome), outcome.word(language)))
-            .collect();
-    say(&format!("{}\n", tally.join(", ")))?;
-    Ok(count(Outcome::Contradicted) + count(Outcome::Failed) == 0)
+    let order = [Outcome::Holds, Outcome::DoesNotHold, Outcome::Failed, Outcome::LeftOut];
+    let there = order.into_iter().filter(|&outcome| count(outcome) > 0);
+    let tally = |outcome: Outcome| match (language, outcome) {
+        (Language::English, Outcome::Holds) => format!("{} hold", count(outcome)),
+        (Language::English, Outcome::DoesNotHold) => format!("{} do not hold", count(outcome)),
+        (Language::English, _) => format!("{} {}", count(outcome), outcome.word(language)),
+        (Language::Chinese, _) => format!("{} {} 条", outcome.word(language), count(outcome)),
+    };
+    let tally: Vec<_> = there.map(tally).collect();
+    say(&match language {
+        Language::English => format!(
+            "verdicts: {}\nS0 to S4 are the notes, see docs/en/c-further-reading.md\n",
+            tally.join(", ")
+        ),
+        Language::Chinese => format!(
+            "结论：{}\nS0–S4 是五篇笔记，见 docs/zh/c-further-reading.md\n",
+            tally.join("，")
+        ),
+    })?;
+    Ok(count(Outcome::DoesNotHold) + count(Outcome::Failed) == 0)
 }
 
-/// A row for each claim: claim, verdict, what was seen.
-fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, [String; 3])> {
+/// For each claim what became of its verdict, and what was seen.
+fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, &'static Claim, String)> {
     let found = (experiment.run)();
     if let Ok(findings) = &found {
         assert_eq!(findings.len(), experiment.claims.len(), "{}", experiment.name);
@@ -114,29 +147,26 @@ fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, [String; 3
                 Ok(findings) => {
                     let finding = &findings[index];
                     let outcome =
-                        if finding.agrees { Outcome::Confirmed } else { Outcome::Contradicted };
+                        if finding.agrees { Outcome::Holds } else { Outcome::DoesNotHold };
                     (outcome, finding.seen.of(language).to_owned())
                 }
                 Err(Unable::Here(why)) => (Outcome::LeftOut, why.of(language).to_owned()),
                 Err(Unable::Failed(why)) => (Outcome::Failed, why.clone()),
             };
-            (outcome, [said(claim, language), claim.verdict.word(language).to_owned(), seen])
+            (outcome, claim, seen)
         })
         .collect()
 }
 
 /// A claim's own words, and below them what they say.
-fn said(claim: &super::Claim, language: Language) -> String {
-    let space = match language {
-        Language::English => " ",
-        // The bracket brings its own.
-        Language::Chinese => "",
+fn said(claim: &Claim, language: Language, width: usize) -> String {
+    let mut lines = match language {
+        // The quotation marks are wide: no space to break at.
+        Language::English => wrap(&format!("{}\u{a0}「{}」", claim.note, claim.quote), width),
+        Language::Chinese => wrap(&format!("{}「{}」", claim.note, claim.quote), width),
     };
-    let quoted = format!("{}{space}「{}」", claim.note, claim.quote);
-    match of(&claim.says, language) {
-        "" => quoted,
-        says => format!("{quoted}\n{says}"),
-    }
+    lines.extend(wrap(of(&claim.says, language), width));
+    lines.join("\n")
 }
 
 fn of<'w>(words: &[&'w str; 2], language: Language) -> &'w str {
@@ -162,8 +192,8 @@ impl Verdict {
 impl Outcome {
     fn word(self, language: Language) -> &'static str {
         let words = match self {
-            Self::Confirmed => ["confirmed", "证实"],
-            Self::Contradicted => ["contradicted", "不符"],
+            Self::Holds => ["holds", "成立"],
+            Self::DoesNotHold => ["does not hold", "不成立"],
             Self::LeftOut => ["left out", "未测"],
             Self::Failed => ["failed", "失败"],
         };
@@ -174,7 +204,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Claim, Finding, Found};
+    use crate::claims::{Finding, Found};
 
     fn claim_with(run: fn() -> Found) -> Outcome {
         static CLAIMS: [Claim; 1] =
@@ -186,10 +216,10 @@ mod tests {
     /// Whatever the course says: a measurement that shows the opposite is not talked away.
     #[test]
     fn a_measurement_has_the_last_word() {
-        let confirmed = claim_with(|| Ok(vec![Finding::new(true, "", "")]));
-        assert!(confirmed == Outcome::Confirmed);
-        let contradicted = claim_with(|| Ok(vec![Finding::new(false, "", "")]));
-        assert!(contradicted == Outcome::Contradicted);
+        let holds = claim_with(|| Ok(vec![Finding::new(true, "", "")]));
+        assert!(holds == Outcome::Holds);
+        let contrary = claim_with(|| Ok(vec![Finding::new(false, "", "")]));
+        assert!(contrary == Outcome::DoesNotHold);
         assert!(claim_with(|| Err(Unable::here("", ""))) == Outcome::LeftOut);
         assert!(claim_with(|| Err(Unable::Failed(String::new()))) == Outcome::Failed);
     }

@@ -50,7 +50,7 @@ pub struct ScalingArgs {
     #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
 
-    /// The language of the picture
+    /// The language of the report and of the picture
     #[arg(long, value_enum, default_value = "en")]
     lang: Language,
 
@@ -70,6 +70,8 @@ const POINTS: &str = "scaling.csv";
 const TIME: Duration = Duration::from_millis(300);
 /// Descriptors that server and laboratory need for themselves.
 const SPARE: usize = 60;
+/// Up to here what a connection adds is looked at by itself: so many still fit into a CPU's cache.
+const FEW: usize = 2000;
 /// What is below the limit of a server that has one: select's 1024 descriptors, a pool's workers.
 const SHORT_OF_1024: usize = 1000;
 
@@ -137,7 +139,11 @@ fn write(data: &Data, folder: &Path, args: &ScalingArgs) -> Result<String, Strin
     let picture = folder.join(format!("scaling.{}.svg", args.lang.code()));
     let written = fs::write(&picture, docs::scaling(data, args.lang));
     written.map_err(|error| cannot_write(&picture, &error))?;
-    Ok(format!("{} (open it in a browser), drawn from {}\n", picture.display(), points.display()))
+    let (picture, points) = (picture.display(), points.display());
+    Ok(match args.lang {
+        Language::English => format!("{picture} (open it in a browser), drawn from {points}\n"),
+        Language::Chinese => format!("图：{picture}（用浏览器打开）；数据：{points}\n"),
+    })
 }
 
 /// What is to be measured, built, and how far each goes.
@@ -167,8 +173,9 @@ fn servers(args: &ScalingArgs) -> Result<Vec<Measured>, Ended> {
 impl Measured {
     fn new(row: &Program, most: usize) -> Result<Self, String> {
         let target = Target::row(row)?;
-        let limit = target.subject.exception("many_clients").map(str::to_owned);
-        let most = if limit.is_some() { most.min(SHORT_OF_1024) } else { most };
+        let limit = target.subject.exception("many_clients").filter(|_| most > SHORT_OF_1024);
+        let limit = limit.map(str::to_owned);
+        let most = if limit.is_some() { SHORT_OF_1024 } else { most };
         Ok(Self { target, most, limit })
     }
 
@@ -243,42 +250,60 @@ fn measure(servers: &mut [Measured], args: &ScalingArgs) -> Result<Data, String>
 }
 
 fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<()> {
-    let mut table = table([
-        "server",
-        "µs alone",
-        "silent",
-        "µs beside them",
-        "ratio",
-        "fitted: µs",
-        "+ ns for each",
-        "R²",
-    ]);
+    let english = args.lang == Language::English;
+    let mut table = table(if english {
+        ["server", "µs alone", "silent", "µs beside", "ratio", "ns each", "R²", "to 2000", "R²"]
+    } else {
+        ["服务端", "独自 µs", "静默", "相伴 µs", "倍数", "每个 ns", "R²", "到 2000", "R²"]
+    });
     for server in servers {
         let rows: Vec<&Row> = data.of(&server.target.name).collect();
         let (Some(alone), Some(crowded)) = (rows.first(), rows.last()) else { continue };
-        let points = rows.iter().map(|row| (row.silent as f64, row.median)).collect::<Vec<_>>();
-        let fit = Line::through(&points);
+        let through = |most: usize| {
+            let rows = rows.iter().filter(|row| row.silent <= most);
+            Line::through(&rows.map(|row| (row.silent as f64, row.median)).collect::<Vec<_>>())
+        };
+        let (all, few) = (through(crowded.silent), through(FEW));
         table.add_row([
             server.target.name.clone(),
             format!("{:.1}", alone.median),
             crowded.silent.to_string(),
             format!("{:.1}", crowded.median),
             format!("{:.2}×", crowded.median / alone.median),
-            format!("{:.1}", fit.start),
-            format!("{:.2}", fit.slope * 1000.0),
-            format!("{:.3}", fit.r_squared),
+            format!("{:.1}", all.slope * 1000.0),
+            format!("{:.3}", all.r_squared),
+            format!("{:.1}", few.slope * 1000.0),
+            format!("{:.3}", few.r_squared),
         ]);
     }
-    figures_from(&mut table, 1);
-    say(&format!("CPU time of a message, one client talking, others silent\n{table}\n"))?;
-    for server in servers {
-        if let Some(limit) = &server.limit {
-            say(&format!("{}: to {} only: {limit}\n", server.target.name, server.most))?;
-        } else if server.most < args.most as usize {
-            say(&format!(
-                "{}: to {} only: the system allows no more descriptors (ulimit -Hn)\n",
-                server.target.name, server.most
-            ))?;
+    figures_from(&mut table, 1, &[8, 6]);
+    say(&if english {
+        format!(
+            "CPU time of a message, with one client that talks and others that are silent\n{table}\n\
+             ns each: what each silent connection adds to a message, by a straight line through all \
+             points;\nto 2000: through those up to 2000 only. R²: 1, they are on that line; 0, they \
+             do not rise.\n"
+        )
+    } else {
+        format!(
+            "一个客户端在收发，其余静默，一条消息的 CPU 时间\n{table}\n每个 ns：每个静默连接给一条消息\
+             加上多少，用一条直线拟合全部的点；\n到 2000：只拟合 2000 以内的点。R²：1，点都在直线上；\
+             0，并不上升。\n"
+        )
+    })?;
+    for Measured { target: Target { name, .. }, most, limit } in servers {
+        if let Some(limit) = limit {
+            say(&if english {
+                format!("{name}: to {most} only: {limit}\n")
+            } else {
+                format!("{name}：只到 {most}：{limit}\n")
+            })?;
+        } else if *most < args.most as usize {
+            say(&if english {
+                format!("{name}: to {most} only: no more descriptors are allowed (ulimit -Hn)\n")
+            } else {
+                format!("{name}：只到 {most}：描述符只允许这么多（ulimit -Hn）\n")
+            })?;
         }
     }
     Ok(())

@@ -135,7 +135,7 @@ fn write(trace: &Trace, args: &TimelineArgs) -> Result<String, String> {
             file.display()
         ),
         Language::Chinese => format!(
-            "{} ms 内 {} 次系统调用：{}（用浏览器打开），根据 {} 画成",
+            "{} ms，{} 次系统调用。图：{}（用浏览器打开）；数据：{}",
             trace.end / 1000,
             trace.calls.len(),
             picture.display(),

@@ -34,7 +34,7 @@ impl Script {
             Self::FiveSteps => {
                 ["S3's five steps, and two clients", "S3 的五个步骤，外加两个客户端"]
             }
-            Self::FourObservations { .. } => ["S1's four observations", "S1 的四点结论"],
+            Self::FourObservations { .. } => ["S1's four observations", "S1 的四点观察"],
             Self::TwoClients => ["two clients", "两个客户端"],
             Self::OneAtATime => {
                 ["two clients, one after the other", "两个客户端，一个走了才轮到另一个"]
@@ -63,7 +63,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
             "inputs has the listener, outputs nobody, and there is no queue yet. select sleeps.",
         ],
         [
-            "1. 「通过无限循环监听select事件」",
+            "1. S3「通过无限循环监听select事件」",
             "inputs 里只有监听套接字，outputs 为空，还没有队列。select 睡着了。",
         ],
     )?;
@@ -75,7 +75,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
              client: it joins inputs and gets a queue, empty. outputs stays as it was.",
         ],
         [
-            "2. 「客户端请求连接服务端」",
+            "2. S3「客户端请求连接服务端」",
             "readable 里是监听套接字，writable 为空。accept 为客户端得到一个新的描述符：它进入 inputs，\
              并有了自己的队列，队列是空的。outputs 仍然为空。",
         ],
@@ -89,7 +89,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
              outputs. There stands the socket; the data is in the queue.)",
         ],
         [
-            "3. 「服务端接收客户端发送的数据」",
+            "3. S3「服务端接收客户端发送的数据」",
             "readable 里是客户端，writable 为空。recv 收下的字节放进它的队列；队列里有了东西，\
              客户端才进入 outputs。（S3 说「为outputs增添消息数据」：进 outputs 的是套接字，数据在队列里。）",
         ],
@@ -104,7 +104,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
              The queue is sent; now that it is empty, the client leaves outputs.",
         ],
         [
-            "4. 「outputs非空触发select事件」",
+            "4. S3「outputs非空触发select事件」",
             "readable 为空，writable 里是客户端。其实触发 select 的不是 outputs 非空，而是发送缓冲区有空间，\
              而这几乎总是成立。队列里的数据发出去，队列空了，客户端离开 outputs。",
         ],
@@ -118,7 +118,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
              answer waits in the client's own receive buffer until the client reads it.",
         ],
         [
-            "5. 「等待客户端发送数据,回到第2步」",
+            "5. S3「等待客户端发送数据,回到第2步」",
             "inputs 里是监听套接字和客户端，outputs 为空，队列是空的。select 又睡了：来了新客户端，\
              回到第 2 步；来了数据，则是第 3 步。回答停在客户端自己的接收缓冲区里，等它来读。",
         ],
@@ -175,7 +175,7 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
              registered since. It sleeps in epoll_wait.",
         ],
         [
-            "1. 「程序阻塞在 epoll_fd = select.epoll( ) 处」",
+            "1. S1「程序阻塞在 epoll_fd = select.epoll( ) 处」",
             "错误。那个调用创建 epoll 实例，早就返回了，后来还注册了监听套接字。它睡在 epoll_wait 里。",
         ],
     )?;
@@ -198,7 +198,7 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
     };
     stage.step(
         ["2. S1: a client connects, and the list is [(3, 1)]", en],
-        ["2. 客户端连接，「epoll_list打印为[ (3,1)]」", zh],
+        ["2. S1：客户端连接，「epoll_list打印为[ (3,1)]」", zh],
     )?;
     let mut a = stage.connects('A')?;
     let [en, zh] = if edge {
@@ -220,7 +220,7 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
     };
     stage.step(
         ["3. S1: it sends, and the list is [(5, 1)], then [(5, 4)]", en],
-        ["3. 客户端发送，「第一次打印为[ (5,1)]」「第二次打印为[(5,4)]」", zh],
+        ["3. S1：客户端发送，「第一次打印为[ (5,1)]」「第二次打印为[(5,4)]」", zh],
     )?;
     stage.asks(&mut a, "hello")?;
     stage.receives(&mut a, "hello")?;
@@ -232,7 +232,7 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
              dictionary for each; here one struct owns all four, and goes when the client goes.",
         ],
         [
-            "4. 「需要有三个变量」",
+            "4. S1「需要有三个变量」",
             "不完整：连接、地址、收到的数据；还缺第四个，回答已经发到哪里，因为 send 可能只收下一部分。\
              S1 为每样各备一个字典；这里四样同属一个结构体，客户端一走就一同丢弃。",
         ],

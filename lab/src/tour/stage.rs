@@ -214,7 +214,7 @@ impl Stage {
         self.client_line(at, "the server is held (SIGSTOP)", "服务端被暂停（SIGSTOP）")?;
         prepare(self)?;
         let at = self.now()?;
-        self.client_line(at, "it goes on (SIGCONT)", "服务端继续（SIGCONT）")?;
+        self.client_line(at, "the server goes on (SIGCONT)", "服务端继续（SIGCONT）")?;
         self.process.go_on();
         Ok(())
     }

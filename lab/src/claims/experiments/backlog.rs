@@ -35,8 +35,11 @@ fn run() -> Found {
     for backlog in [0, 1, 5, 10] {
         waiting.push((backlog, connected_to(backlog)?));
     }
-    let list = waiting.iter().map(|(backlog, count)| format!("listen({backlog}): {count}"));
-    let list = list.collect::<Vec<_>>().join(", ");
+    let list = |colon: &str, comma: &str| {
+        let each =
+            waiting.iter().map(|(backlog, count)| format!("listen({backlog}){colon}{count}"));
+        each.collect::<Vec<_>>().join(comma)
+    };
     let five = waiting[2].1;
     // Linux keeps one more than it was told; others keep the number, or half as many again.
     let kept = if cfg!(target_os = "linux") { five == 6 } else { five >= 5 };
@@ -48,8 +51,8 @@ fn run() -> Found {
         ),
         Finding::new(
             kept,
-            format!("waiting, none accepted: {list}"),
-            format!("一个都没有 accept 时在等的：{list}"),
+            format!("waiting, none accepted: {}", list(": ", ", ")),
+            format!("一个都没有 accept，在等的有：{}", list("：", "，")),
         ),
     ])
 }

@@ -24,7 +24,7 @@ pub(super) const BUSY_ASKING: Experiment = Experiment {
         Claim {
             note: "S2",
             quote: "大大的占用了cpu",
-            says: ["non-blocking: it uses much CPU", "说的是非阻塞 I/O"],
+            says: ["non-blocking: it uses much CPU", "（说的是非阻塞 I/O）"],
             verdict: Verdict::Right,
         },
         Claim {
@@ -32,7 +32,7 @@ pub(super) const BUSY_ASKING: Experiment = Experiment {
             quote: "会不断询问占用Cpu太多的资源和时间",
             says: [
                 "a select that does not wait keeps asking and uses much CPU",
-                "说的是不等待的 select",
+                "（说的是不等待的 select）",
             ],
             verdict: Verdict::Right,
         },
@@ -45,7 +45,7 @@ pub(super) const BUSY_ASKING: Experiment = Experiment {
         Claim {
             note: "S0",
             quote: "不停的遍历默认1024文件描述符",
-            says: ["select loops over 1024 descriptors all the time", "说的是 select"],
+            says: ["select loops over 1024 descriptors all the time", "（说的是 select）"],
             verdict: Verdict::Wrong,
         },
         Claim {
@@ -113,13 +113,13 @@ fn run() -> Found {
         Finding::new(
             waited.sleeps <= 3 && waited_busy < REST,
             format!(
-                "one call of {}: times asleep: {}, CPU used: {}",
+                "no loop: one call of {}, times asleep: {}, CPU used: {}",
                 millis(waited.time),
                 waited.sleeps,
                 millis(waited.cpu)
             ),
             format!(
-                "一次调用 {}：睡了 {} 次，用掉 CPU {}",
+                "没有不停遍历：一次调用 {}，睡了 {} 次，用掉 CPU {}",
                 millis(waited.time),
                 waited.sleeps,
                 millis(waited.cpu)
@@ -128,11 +128,12 @@ fn run() -> Found {
         Finding::new(
             waited.state == 'S' && waited.counted > 0,
             format!(
-                "the thread in select: {}; another thread of the process counted to {} meanwhile",
+                "the thread in select sleeps ({}); another thread of the process runs on, and counted to \
+                 {} meanwhile",
                 waited.state, waited.counted
             ),
             format!(
-                "调用 select 的线程：{}；同一进程的另一个线程这时数到了 {}",
+                "在 select 里的线程睡着（{}）；同一进程的另一个线程照常运行，这期间数到了 {}",
                 waited.state, waited.counted
             ),
         ),

@@ -20,14 +20,17 @@ pub(super) const CALLER_SLEEPS: Experiment = Experiment {
         Claim {
             note: "S2",
             quote: "该调用会一直等待…但并未阻塞住",
-            says: ["apply waits for the result of its task, but is not blocked", "说的是 apply"],
+            says: [
+                "apply waits for the result of its task, but is not blocked",
+                "（说的是 apply）",
+            ],
             verdict: Verdict::Wrong,
         },
         Claim {
             note: "S2",
             quote: "一直等到函数(任务)完成,而进程继续处于激活状态",
-            says: ["synchronous: the process waits, and stays active", "说的是同步"],
-            verdict: Verdict::Wrong,
+            says: ["synchronous: the process waits, and stays active", "（说的是同步）"],
+            verdict: Verdict::Incomplete,
         },
     ],
     run,

@@ -26,25 +26,25 @@ pub(super) const COPY_PHASE: Experiment = Experiment {
         Claim {
             note: "S2",
             quote: "copy data 这个阶段还是要阻塞的",
-            says: ["non-blocking I/O: the copy still blocks", "说的是非阻塞 I/O"],
+            says: ["non-blocking I/O: the copy still blocks", "（说的是非阻塞 I/O）"],
             verdict: Verdict::Incomplete,
         },
         Claim {
             note: "S2",
             quote: "在IO执行的两个阶段…都被block了",
-            says: ["blocking I/O is blocked in both phases", "说的是阻塞 I/O"],
+            says: ["blocking I/O is blocked in both phases", "（说的是阻塞 I/O）"],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S2",
             quote: "而是立刻返回一个error",
-            says: ["non-blocking, no data: an error, at once", "没有数据时"],
+            says: ["non-blocking, no data: an error, at once", "（没有数据时）"],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S2",
             quote: "则当前线程就会被挂起,直到有数据为止",
-            says: ["blocking, no data: suspended until there is some", "没有数据时"],
+            says: ["blocking, no data: suspended until there is some", "（没有数据时）"],
             verdict: Verdict::Incomplete,
         },
         Claim {

@@ -39,15 +39,6 @@ mod linux {
     use std::net::{Shutdown, TcpStream};
     use std::time::Duration;
 
-    /// The states, in the order of [`connections`].
-    const NAMES: [[&str; 2]; 5] = [
-        ["idle", "空闲"],
-        ["data", "数据"],
-        ["FIN", "FIN"],
-        ["both directions ended", "两个方向都结束"],
-        ["RST", "RST"],
-    ];
-
     pub(super) fn run() -> Found {
         let connections = connections()?;
         let looks: Vec<_> = connections
@@ -60,34 +51,36 @@ mod linux {
         // Asked for all there is to read; poll has RDHUP too, nix's names do not.
         let hup = poll == ["–", "IN", "IN", "IN|HUP", "IN|ERR|HUP"]
             && epoll == ["–", "IN", "IN|RDHUP", "IN|HUP|RDHUP", "IN|ERR|HUP|RDHUP"];
+        let alike = select[2] == select[3] && select[3] == select[4];
         let unasked =
             poll_nothing == ["–", "–", "–", "HUP", "ERR|HUP"] && epoll_nothing == poll_nothing;
         Ok(vec![
             Finding::new(
-                hup,
-                format!("poll: {}; select: {}", list(0, &poll), list(0, &select)),
-                format!("poll：{}；select：{}", list(1, &poll), list(1, &select)),
+                hup && alike,
+                format!(
+                    "poll tells FIN as {}, both directions ended as {}, RST as {}; select tells \
+                     all three as {}",
+                    poll[2], poll[3], poll[4], select[2]
+                ),
+                format!(
+                    "poll 把 FIN 报告为 {}，两个方向都结束为 {}，RST 为 {}；select 把这三种都报告为 {}",
+                    poll[2], poll[3], poll[4], select[2]
+                ),
             ),
             Finding::new(
                 unasked && hup,
                 format!(
-                    "asked for nothing, poll and epoll: {}; asked for RDHUP too, epoll: {}",
-                    list(0, &poll_nothing),
-                    list(0, &epoll)
+                    "asked for nothing, poll and epoll still tell both directions ended as {}, RST \
+                     as {}; asked for RDHUP, epoll tells FIN as {}",
+                    poll_nothing[3], poll_nothing[4], epoll[2]
                 ),
                 format!(
-                    "什么都不问，poll 和 epoll：{}；再加上问 RDHUP，epoll：{}",
-                    list(1, &poll_nothing),
-                    list(1, &epoll)
+                    "什么都不问，poll 和 epoll 也把两个方向都结束报告为 {}，RST 为 {}；问了 RDHUP，epoll \
+                     把 FIN 报告为 {}",
+                    poll_nothing[3], poll_nothing[4], epoll[2]
                 ),
             ),
         ])
-    }
-
-    fn list(language: usize, row: &[&str]) -> String {
-        let each = NAMES.iter().zip(row);
-        let each = each.map(|(name, reported)| format!("{} {reported}", name[language]));
-        each.collect::<Vec<_>>().join(["; ", "；"][language])
     }
 
     /// A connection in each state: the client's end, if it is still there, and the server's.

@@ -21,7 +21,7 @@ pub(super) const FEW_AND_MANY: Experiment = Experiment {
             quote: "select/epoll的web server不一定比使用multi-threading",
             says: [
                 "with few connections select and epoll are not always faster than threads",
-                "连接数不是很高时，性能不一定更好",
+                "（连接数不是很高时）",
             ],
             verdict: Verdict::Right,
         },
@@ -30,7 +30,7 @@ pub(super) const FEW_AND_MANY: Experiment = Experiment {
             quote: "而是在于能处理更多的连接",
             says: [
                 "the advantage of select and epoll: more connections",
-                "说的是 select/epoll 的优势",
+                "（说的是 select/epoll 的优势）",
             ],
             verdict: Verdict::Right,
         },
@@ -39,14 +39,17 @@ pub(super) const FEW_AND_MANY: Experiment = Experiment {
             quote: "线程的切换和线程池的大小问题就明显起来了",
             says: [
                 "with very many connections the switching of threads is noticed",
-                "连接数很大时",
+                "（连接数很大时）",
             ],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S2",
             quote: "占用资源少,不消耗太多 CPU",
-            says: ["select on one thread: few resources, not much CPU", "说的是单线程的 select"],
+            says: [
+                "select on one thread: few resources, not much CPU",
+                "（说的是单线程的 select）",
+            ],
             verdict: Verdict::Right,
         },
         Claim {
@@ -54,7 +57,7 @@ pub(super) const FEW_AND_MANY: Experiment = Experiment {
             quote: "则无论多线程还是多进程都会严重占据系统资源",
             says: [
                 "for hundreds or thousands, threads and processes take up the system's resources",
-                "要应付成百上千路连接时",
+                "（要应付成百上千路连接时）",
             ],
             verdict: Verdict::Outdated,
         },
@@ -140,11 +143,13 @@ fn measured() -> Found {
             switches > 2.0 * epoll_switches,
             format!(
                 "{MANY} busy clients, a thread each: {switches:.2} switches a message, CPU \
-                 {many_thread_time}; epoll_direct: {epoll_switches:.2}, {many_epoll_time}"
+                 {many_thread_time}; epoll_direct: {epoll_switches:.2}, {many_epoll_time} (all on \
+                 one CPU)"
             ),
             format!(
                 "{MANY} 个忙碌的客户端，一客户端一线程：每条消息切换 {switches:.2} 次，CPU \
-                 {many_thread_time}；epoll_direct：{epoll_switches:.2} 次，{many_epoll_time}"
+                 {many_thread_time}；epoll_direct：{epoll_switches:.2} 次，{many_epoll_time}（都在一个 \
+                 CPU 上）"
             ),
         ),
         Finding::new(
@@ -163,12 +168,12 @@ fn measured() -> Found {
         Finding::new(
             thread_kib < 64.0 && processes > thread_kib,
             format!(
-                "1000 threads: {thousand:.0} MiB and their kernel stacks ({thread_kib:.1} KiB each); \
-                 a process {processes:.0} KiB"
+                "1000 threads, reckoned from {MANY}: {thousand:.0} MiB ({thread_kib:.1} KiB each), \
+                 kernel stacks and page tables not counted; a process: {processes:.0} KiB"
             ),
             format!(
-                "1000 个线程：{thousand:.0} MiB，另加内核栈（每个 {thread_kib:.1} KiB）；一个进程 \
-                 {processes:.0} KiB"
+                "由 {MANY} 个推算，1000 个线程 {thousand:.0} MiB（每个 {thread_kib:.1} KiB），内核栈和\
+                 页表未计；一个进程 {processes:.0} KiB"
             ),
         ),
     ])

@@ -31,25 +31,28 @@ pub(super) const IDLE_COST: Experiment = Experiment {
         Claim {
             note: "S4",
             quote: "套接字数量多时浪费很多CPU时间",
-            says: ["with many sockets select wastes CPU time", "说的是 select"],
+            says: ["with many sockets select wastes CPU time", "（说的是 select）"],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S0",
             quote: "它的开销随着文件描述符数量的增加而线性增大",
-            says: ["poll's cost grows in proportion to the descriptors", "说的是 poll"],
-            verdict: Verdict::Right,
+            says: [
+                "poll copies the whole array, at a cost in proportion to the descriptors",
+                "（说的是 poll 拷贝整个数组）",
+            ],
+            verdict: Verdict::Incomplete,
         },
         Claim {
             note: "S3",
             quote: "在对象数量庞大的情况下是个效率的瓶颈。所以后来有了epoll",
-            says: ["many objects are a bottleneck, hence epoll", "说的是 select 的遍历"],
+            says: ["many objects are a bottleneck, hence epoll", "（说的是 select 的遍历）"],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S1",
             quote: "epoll 进行 fd 扫描的地方",
-            says: ["epoll_wait is where epoll scans the descriptors", "说的是 epoll_wait"],
+            says: ["epoll_wait is where epoll scans the descriptors", "（说的是 epoll_wait）"],
             verdict: Verdict::Wrong,
         },
         Claim {
@@ -77,14 +80,14 @@ pub(super) const IDLE_COST: Experiment = Experiment {
 pub(super) const COPYING_OR_ASKING: Experiment = Experiment {
     name: "copying_or_asking",
     does: [
-        "the same look with nobody to ask: what remains is the copying",
-        "同样看一遍，但没有谁可问：剩下的就是拷贝",
+        "the same look with empty sets, nobody to ask: what remains is the copying",
+        "同样看一遍，但集合是空的，没有套接字要询问：剩下的就是拷贝",
     ],
     claims: &[
         Claim {
             note: "S0",
             quote: "其复制的开销也线性增长",
-            says: ["the cost of copying select's sets grows with them", "说的是 select 的集合"],
+            says: ["the cost of copying select's sets grows with them", "（说的是 select 的集合）"],
             verdict: Verdict::Incomplete,
         },
         Claim {
@@ -208,7 +211,7 @@ fn idle_cost() -> Found {
         ),
         Finding::new(
             flat,
-            format!("it does not: {} beside 10 idle sockets, {} beside {many}", times[0], times[1]),
+            format!("it does not: {} with 10 idle sockets, {} with {many}", times[0], times[1]),
             format!("它并不扫描：10 个空闲套接字时 {}，{many} 个时 {}", times[0], times[1]),
         ),
         two_of_a_hundred(&sockets)?,
@@ -313,11 +316,11 @@ fn copying_or_asking() -> Found {
         Finding::new(
             share < 33.0,
             format!(
-                "three whole sets in and out, nobody in them: {whole}; {SELECTABLE} sockets asked: \
+                "three whole sets in and out, empty: {whole}; {SELECTABLE} sockets asked: \
                  {asked}. The copying is at most {share:.0} % of it"
             ),
             format!(
-                "三个集合整个拷进拷出，里面没有谁：{whole}；询问 {SELECTABLE} 个套接字：{asked}。\
+                "三个集合整个拷进拷出，都是空的：{whole}；询问 {SELECTABLE} 个套接字：{asked}。\
                  拷贝至多占 {share:.0}%"
             ),
         ),

@@ -67,8 +67,14 @@ fn run() -> Found {
         ),
         Finding::new(
             empty_pipe == "EAGAIN" && of_file == "1",
-            format!("read of an empty pipe: {empty_pipe}; of a regular file: {of_file} byte"),
-            format!("读空管道：{empty_pipe}；读普通文件：{of_file} 字节"),
+            format!(
+                "with O_NONBLOCK, read of an empty pipe: {empty_pipe} (it applies); of a regular \
+                 file: {of_file} byte, as ever (no effect)"
+            ),
+            format!(
+                "设了 O_NONBLOCK，读空管道：{empty_pipe}（管道也管用）；读普通文件：照样读到 {of_file} \
+                 字节（不起作用）"
+            ),
         ),
     ])
 }

@@ -30,9 +30,9 @@ pub(super) const LEAVING: Experiment = Experiment {
             note: "S2",
             quote: "不影响server端和其它客户端正常交流",
             says: [
-                "how can a client leave without disturbing the others? By an end of input that is \
-                 expected, and errors that end one connection",
-                "办法：料到输入结束；出错只结束那一个连接",
+                "how can a client leave without disturbing the others? Expect the end of input; let \
+                 an error end only its own connection",
+                "办法：把输入结束当作正常情况；出错时只结束那一个连接",
             ],
             verdict: Verdict::Question,
         },
@@ -119,8 +119,8 @@ fn run() -> Found {
                 WAYS.map(|way| way.name).join(", ")
             ),
             format!(
-                "{programs_zh}；客户端 1 分别以{}离开：{runs} 种情形中有 {fine} 种，2 和 3 得到回答，4 \
-                 连得上，描述符也收回了{why}",
+                "{programs_zh}；客户端 1 分别以{}离开：{runs} 种情形里 {fine} 种正常（2、3 得到回答，新来\
+                 的 4 连得上，描述符已收回）{why}",
                 WAYS.map(|way| way.zh).join("、")
             ),
         ),

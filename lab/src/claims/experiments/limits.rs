@@ -23,7 +23,7 @@ pub(super) const FD_SETSIZE: Experiment = Experiment {
         Claim {
             note: "S0",
             quote: "单个进程能够监视的文件描述符的数量存在最大限制",
-            says: ["select can watch a limited number of descriptors, 1024", "一般为 1024"],
+            says: ["select can watch a limited number of descriptors, 1024", "（一般为 1024）"],
             verdict: Verdict::Incomplete,
         },
         Claim {

@@ -115,7 +115,8 @@ fn listed() -> Found {
         Finding::new(
             agrees,
             format!(
-                "five names, in the order of pressing: {in_turn}; connected otherwise: {mixed}"
+                "five names, in the order in which the buttons were pressed: {in_turn}; with another \
+                 order of connecting: {mixed}"
             ),
             format!("五个名字，按按钮的先后：{in_turn}；换一种连接的顺序：{mixed}"),
         ),

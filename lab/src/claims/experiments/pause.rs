@@ -52,6 +52,7 @@ fn run() -> Found {
     let woken_times = [woken_mean, woken_most].map(millis).join(" / ");
     let a_second = f64::from(IN_A_ROW) / row.as_secs_f64();
     let woken_a_second = f64::from(IN_A_ROW) / woken_row.as_secs_f64();
+    let moment = A_MOMENT.as_millis();
     Ok(vec![
         Finding::new(
             mean > PAUSE_TIME / 4 && most > PAUSE_TIME / 2 && mean > 2 * woken_mean,
@@ -67,11 +68,11 @@ fn run() -> Found {
         Finding::new(
             2.0 * a_second < woken_a_second,
             format!(
-                "one visit after the other, {A_MOMENT:?} between: {a_second:.0} a second; select \
+                "one visit after the other, {moment} ms between: {a_second:.0} a second; select \
                  {woken_a_second:.0}"
             ),
             format!(
-                "一次接一次地访问，间隔 {A_MOMENT:?}：每秒 {a_second:.0} 次；select 每秒 {woken_a_second:.0} 次"
+                "一次接一次地访问，间隔 {moment} ms：每秒 {a_second:.0} 次；select 每秒 {woken_a_second:.0} 次"
             ),
         ),
     ])

@@ -64,12 +64,12 @@ fn pool() -> Found {
         Finding::new(
             at_first == WORKERS && after == [1; CLIENTS - WORKERS],
             format!(
-                "{CLIENTS} clients, {WORKERS} workers: {at_first} answered; then, each time that \
-                 one of those leaves: {more_en} more"
+                "{CLIENTS} clients, {WORKERS} workers: {at_first} answered; then, as each of \
+                 those leaves, so many more: {more_en}"
             ),
             format!(
                 "{CLIENTS} 个客户端，{WORKERS} 个工作线程：{at_first} 个得到回答；之后每走一个，\
-                 又回答 {more_zh} 个"
+                 多几个得到回答：{more_zh}"
             ),
         ),
         Finding::new(

@@ -226,10 +226,10 @@ fn regular_files() -> Found {
         refused == "EPERM" && flags == "POLLIN|POLLOUT",
         format!(
             "epoll_ctl with a regular file: {refused}. poll takes it, and has but one answer: \
-             {flags}, however long a read may take"
+             {flags}, however long a read may take. (io_uring, which has come since, reads files, too)"
         ),
         format!(
-            "epoll_ctl 遇到普通文件：{refused}。poll 收下它，却总是同一个回答：{flags}，不管读取要等多久"
+            "epoll_ctl 遇到普通文件：{refused}。poll 收下它，却总是同一个回答：{flags}，不管读取要等多久。（后来的 io_uring 连文件也能读）"
         ),
     )])
 }

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 pub(super) const READABLE: Experiment = Experiment {
     name: "readable",
     does: [
-        "what makes a socket readable, and what a client still takes that sends no more",
+        "what makes a socket readable, and what a client that sends no more can still receive",
         "什么使套接字可读；不再发送的客户端还收不收",
     ],
     claims: &[
@@ -66,8 +66,10 @@ fn half_closed() -> io::Result<Finding> {
     client.read_exact(&mut reply)?;
     Ok(Finding::new(
         received == 0 && &reply == b"reply",
-        format!("recv: {received}, then 5 bytes were sent, and the client received them"),
-        format!("recv：{received}；随后发给它 5 字节，客户端收到了"),
+        format!(
+            "the client has ended its sending only: recv gave {received}; then 5 bytes were sent, and it received them"
+        ),
+        format!("客户端只结束了发送，recv：{received}；随后发给它 5 字节，它收到了"),
     ))
 }
 

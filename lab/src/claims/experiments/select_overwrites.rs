@@ -77,8 +77,12 @@ fn run() -> Found {
         ),
         Finding::new(
             two == [1, 3],
-            format!("clients 1 and 3 have sent: one call names both, {two:?}, and nobody is asked"),
-            format!("客户端 1 和 3 发送了：一次调用就点出两个，{two:?}，不必再问谁"),
+            format!(
+                "clients 1 and 3 have sent: one call names both, {two:?}, and nobody is asked (inside it, the kernel has looked at all)"
+            ),
+            format!(
+                "客户端 1 和 3 发送了：一次调用就点出两个，{two:?}，不必再问谁（逐个查看的是调用里的内核）"
+            ),
         ),
     ])
 }

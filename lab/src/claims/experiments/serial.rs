@@ -17,13 +17,13 @@ pub(super) const SERIAL: Experiment = Experiment {
         Claim {
             note: "S0",
             quote: "但是也必须等待A处理完事",
-            says: ["B can connect, but has to wait until A is done", "说的是已经连上的 B"],
+            says: ["B can connect, but has to wait until A is done", "（说的是已经连上的 B）"],
             verdict: Verdict::Right,
         },
         Claim {
             note: "S2",
             quote: "线程将无法执行任何运算或响应任何的网络请求",
-            says: ["blocked, the thread can do nothing else", "说的是阻塞中的线程"],
+            says: ["blocked, the thread can do nothing else", "（说的是阻塞中的线程）"],
             verdict: Verdict::Right,
         },
         Claim {

@@ -63,8 +63,8 @@ fn run() -> Found {
     Ok(vec![
         Finding::new(
             third,
-            format!("an urgent byte: {byte}; a reset: {error}"),
-            format!("紧急字节：{byte}；重置：{error}"),
+            format!("an urgent byte: {byte}; a reset: {error}: an error is not in the third set"),
+            format!("紧急字节：{byte}；重置：{error}：错误不进第三个集合"),
         ),
         Finding::new(no_data, list(0, [": ", ", ", "; "]), list(1, ["：", "，", "；"])),
     ])

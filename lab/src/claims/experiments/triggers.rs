@@ -48,7 +48,10 @@ pub(super) const LEVEL_AND_EDGE: Experiment = Experiment {
         Claim {
             note: "S1",
             quote: "水平触发一定会继续通知,而边缘触发就不会",
-            says: ["50k of 100k read: level tells on, edge does not", "100k 只读了 50k 时"],
+            says: [
+                "50k of 100k read: level keeps telling, edge does not",
+                "（100k 只读了 50k 时）",
+            ],
             verdict: Verdict::Right,
         },
     ],
@@ -216,7 +219,7 @@ fn edge_calls() -> Found {
             && edge_each.recvs >= level_each.recvs,
         format!(
             "epoll_wait + recv of 1024 bytes: for a million bytes {} under level, {} under edge; \
-             for 1000 messages {} and {}",
+             for 1000 messages {} and {} (the recvs more are those that bring EAGAIN)",
             words(level),
             words(edge),
             words(level_each),
@@ -224,7 +227,7 @@ fn edge_calls() -> Found {
         ),
         format!(
             "epoll_wait + recv（每次 1024 字节）：一百万字节，水平触发 {}，边缘触发 {}；1000 条消息，\
-             {} 和 {}",
+             {} 和 {}（多出的 recv 是为了等到 EAGAIN）",
             words(level),
             words(edge),
             words(level_each),

@@ -65,8 +65,8 @@ fn run() -> Found {
              one SIGIO, sent from here: {how}. None can have come before"
         ),
         format!(
-            "{MESSAGES} 条消息中有 {asleep} 条到来之前它睡在 select 里，全部得到回答；然后从这里发一个 \
-             SIGIO：{how_zh}。可见先前一个也没有来过"
+            "{MESSAGES} 条消息全部得到回答，其中 {asleep} 条到来之前它睡在 select 里；再从这里发一个 \
+             SIGIO：{how_zh}。可见先前从没来过这个信号"
         ),
     )])
 }

@@ -346,6 +346,6 @@ pub const LOGARITHMIC: Label = both(
     "Both axes are logarithmic. ×: the last point in proportion to the first.",
     "两个坐标轴都是对数刻度。×：最后一点是第一点的多少倍。",
 );
-pub fn ends_at(silent: usize) -> Words {
-    Words::new(format!("ends here: {silent}"), format!("到此为止：{silent}"))
+pub fn ends_at(server: &str, silent: usize) -> Words {
+    Words::new(format!("{server} ends at {silent}"), format!("{server} 到 {silent} 为止"))
 }

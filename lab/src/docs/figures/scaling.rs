@@ -47,7 +47,7 @@ pub(super) fn draw(data: &Data, language: Language) -> Canvas {
         if last.silent < plot.most {
             // It stops on the way: named there, over its end.
             c.text(Style::CodeHalo, Anchor::End, [end[0] - 4, end[1] - 32], name);
-            let to = l::ends_at(last.silent);
+            let to = l::ends_at(server, last.silent);
             c.text(Style::Halo, Anchor::End, [end[0] - 4, end[1] - 14], to);
         } else {
             names.push((end[1] + 5, vec![name]));

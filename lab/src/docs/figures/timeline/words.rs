@@ -55,7 +55,8 @@ pub(super) fn lines(piece: &Piece) -> Vec<(Style, Words)> {
                 ([one], true) => vec![code(one), code("EAGAIN"), (Style::Small, took)],
                 ([one], false) => vec![code(one), (Style::Small, took)],
                 ([first, rest @ ..], _) => {
-                    let took = l::same(format!("EAGAIN, {}", time(piece.to - piece.from)));
+                    let took = time(piece.to - piece.from);
+                    let took = Words::new(format!("EAGAIN, {took}"), format!("EAGAIN，{took}"));
                     vec![code(first), code(&rest.join(", ")), (Style::Small, took)]
                 }
                 ([], _) => Vec::new(),
