@@ -96,8 +96,10 @@ fn select_goes_through_the_five_steps_and_serves_two_at_once() {
 #[test]
 fn the_steps_are_told_in_chinese_too() {
     let text = tour(&["select", "--lang", "zh"]);
-    let steps =
-        ["1. 「", "2. 「", "A 连接", "3. 「", "A 发送", "4. 「", "5. 「", "A 收到", "A 关闭"];
+    let steps = [
+        "1. S3「", "2. S3「", "A 连接", "3. S3「", "A 发送", "4. S3「", "5. S3「", "A 收到",
+        "A 关闭",
+    ];
     in_order(&text, &steps);
     assert!(text.contains("received b'hello'"), "the server narrates in its own language");
 }
@@ -115,7 +117,7 @@ fn epoll_makes_the_four_observations() {
             &["sending b'hello'", "A receives b'hello'", "4. ", "A closes", "closing"],
         ];
         in_order(&tour(&[name]), &expected.concat());
-        in_order(&tour(&[name, "--lang", "zh"]), &["1. 「", "2. ", "3. ", "4. 「"]);
+        in_order(&tour(&[name, "--lang", "zh"]), &["1. S1「", "2. S1：", "3. S1：", "4. S1「"]);
     };
     observations("epoll_edge", [&["EPOLLIN|EPOLLOUT)]"], &[]]);
     observations("epoll", [&["EPOLLIN)]"], &["EPOLL_CTL_MOD", "EPOLLOUT)]"]]);
