@@ -61,15 +61,15 @@ hello
 
 const CHAPTER: [&str; 2] = ["docs/en/01-waiting.md", "docs/zh/01-waiting.md"];
 
-/// The figures that blessing draws into every project: some page has to show each. Timelines are
-/// drawn where there is a trace.
+/// The figures that blessing draws into every project: some page has to show each. What was measured
+/// is drawn where there is data.
 fn figures_drawn() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures");
     let files = fs::read_dir(folder).expect("the course has figures");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("ASCII"));
     let mut names: Vec<_> =
         names.filter_map(|name| name.strip_suffix(".en.svg").map(str::to_owned)).collect();
-    names.retain(|name| !name.starts_with("timeline-"));
+    names.retain(|name| !name.starts_with("timeline-") && name != "scaling");
     names.sort_unstable();
     names
 }

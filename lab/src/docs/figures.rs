@@ -76,9 +76,12 @@ fn files(root: &Path) -> (Vec<(String, Canvas)>, Vec<Problem>) {
         files.extend(Language::BOTH.map(|language| (path(language), draw(language))));
     };
     ALL.iter().for_each(|(name, draw)| both(name, draw));
-    match read(root, SCALING).map_err(|error| reason(&error)).and_then(|text| Data::parse(&text)) {
-        Ok(data) => both("scaling", &|language| scaling::draw(&data, language)),
-        Err(why) => problems.push(Problem::new(SCALING, 1, why)),
+    if root.join(SCALING).exists() {
+        let text = read(root, SCALING).map_err(|error| reason(&error));
+        match text.and_then(|text| Data::parse(&text)) {
+            Ok(data) => both("scaling", &|language| scaling::draw(&data, language)),
+            Err(why) => problems.push(Problem::new(SCALING, 1, why)),
+        }
     }
     for name in names(root, TRACES) {
         let path = format!("{TRACES}/{name}");
@@ -199,8 +202,6 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         let trace = read(&root(), "docs/traces/select.trace").expect("the course has a trace");
         std::fs::create_dir_all(folder.path().join(TRACES)).expect("its folder");
-        std::fs::create_dir_all(folder.path().join("docs/data")).expect("another");
-        std::fs::write(folder.path().join(SCALING), "epoll,0,5,5,5\n").expect("a file");
         let give = |name: &str, text: &str| {
             std::fs::write(folder.path().join(TRACES).join(name), text).expect("a file");
         };
