@@ -237,7 +237,7 @@ mod tests {
     fn this_process_is_seen() {
         let pid = std::process::id() as i32;
         assert!(memory(pid) > Some(0) && descriptors(pid) > Some(0) && cpu_time(pid).is_some());
-        assert!(cpu_clock(pid).is_some() && memory_share(pid) <= memory(pid));
+        assert!(cpu_clock(pid).is_some() && memory_share(pid) > Some(0));
         assert_eq!(cpu_time(i32::MAX), None, "nobody has this number");
         assert_eq!(cpu_clock(5_000_000), None, "more than Linux ever gives");
     }

@@ -85,7 +85,7 @@ impl Plot {
         let from = low.log10().floor();
         Self {
             least: silent().min().unwrap_or(1),
-            most: silent().max().unwrap_or(10),
+            most: silent().max().unwrap_or(0),
             from: from as i32,
             to: high.log10().ceil().max(from + 1.0) as i32,
         }
