@@ -266,7 +266,8 @@ pub const PAUSE_ENDS: Label = both("a pause", "停顿");
 pub const OTHER_THREAD: Label = both("another thread", "另一个线程");
 pub const KEPT_MEANWHILE: Label = both("kept by the kernel", "先留在内核里");
 pub const KEY_ASLEEP: Label = both("asleep in the call, and for whom", "睡在这个调用里，等谁");
-pub const KEY_MOVES: Label = both("bytes are copied", "拷贝字节");
+pub const KEY_MOVES: Label =
+    both("woken if asleep, and bytes are copied", "（睡着的先醒来）拷贝字节");
 pub const KEY_BRIEF: Label = both("a call that returns at once", "立即返回的调用");
 pub const KEY_EAGAIN: Label = both("asks again and again, awake", "醒着，一遍又一遍地问");
 pub const KEY_OWN: Label = both("the program's own code", "程序自己的代码");
