@@ -95,3 +95,47 @@ fn scaling_writes_its_points_and_their_picture() {
         points.lines().skip(1).filter_map(|line| line.split(',').nth(2)?.parse().ok()).collect();
     assert!(costs[2] > costs[0], "{points}");
 }
+
+/// A server may be a shell that runs the real one: killed, the laboratory leaves neither behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_outlives_a_killed_laboratory() {
+    use std::time::{Duration, Instant};
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("pid");
+    let server = format!("sh -c 'sleep 600 & echo $! > {}; wait'", file.display());
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))
+        .args(["bench", "--vs", &server])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("lab runs");
+    let patience = Instant::now() + Duration::from_secs(20);
+    let wait = |what: &str| {
+        assert!(Instant::now() < patience, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let pid = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
+            _ => wait("the server does not start"),
+        }
+    };
+    lab.kill().expect("it is running");
+    lab.wait().expect("it is our child");
+    // A zombie that nobody has waited for yet has no command line any more.
+    let command = format!("/proc/{pid}/cmdline");
+    while std::fs::read(&command).is_ok_and(|words| !words.is_empty()) {
+        wait("it is still there");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let output = lab.arg("claims").stdout(full).output().expect("lab runs");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && words.starts_with("lab: cannot write"), "{words}");
+}

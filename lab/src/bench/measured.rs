@@ -6,6 +6,11 @@ use crate::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use crate::process::observe;
 use std::time::Duration;
 
+/// Silent clients whose memory is measured: enough to be seen beside a page of 4 KiB, and few enough
+/// for a process each, or a pool.
+const FEW: usize = 20;
+pub(super) const MANY: usize = 200;
+
 /// How every server is measured.
 pub(super) struct Setup {
     pub load: Load,
@@ -56,22 +61,19 @@ impl Measured {
 
     /// One client, one message after the other: two runs, so that what is done once drops out.
     fn calls_for_a_message(&self, size: usize, strace: &Strace) -> Result<f64, String> {
-        const FEW: usize = 50;
-        const MANY: usize = 250;
+        const FIRST: usize = 50;
+        const MORE: usize = 250;
         let calls_for = |messages| {
             let traced = strace.start(&self.target, &[])?;
             exchange(traced.server.addr, size, messages).map_err(|why| self.in_words(&why))?;
             traced.finish().map(|trace| trace.calls.len())
         };
-        let more = calls_for(MANY)?.saturating_sub(calls_for(FEW)?);
-        Ok(more as f64 / (MANY - FEW) as f64)
+        let more = calls_for(MORE)?.saturating_sub(calls_for(FIRST)?);
+        Ok(more as f64 / (MORE - FIRST) as f64)
     }
 
     /// What a connection costs when nothing is said: the growth from few to many.
     fn memory_of_the_idle(&self) -> Result<Option<f64>, String> {
-        /// Enough to be seen beside a page of 4 KiB, and few enough for a process each.
-        const FEW: usize = 20;
-        const MANY: usize = 400;
         if self.target.subject.gives < Gives::Answers {
             return Ok(None);
         }
@@ -94,10 +96,15 @@ impl Measured {
         if let Some(cpus) = setup.cpus {
             cpus.fix(pid);
         }
-        let silent = crowd(server.addr, setup.idle).map_err(|why| self.in_words(&why))?;
+        let clients = setup.idle + setup.load.clients;
+        let limited = |why: String| match self.target.subject.exception("many_clients") {
+            Some(limit) if clients > FEW + MANY => self.in_words(&format!("{why} ({limit})")),
+            _ => self.in_words(&why),
+        };
+        let silent = crowd(server.addr, setup.idle).map_err(limited)?;
         let mut marks = Vec::new();
         let mark = || marks.push(Used::now(pid));
-        let answers = load(server.addr, setup.load, mark).map_err(|why| self.in_words(&why))?;
+        let answers = load(server.addr, setup.load, mark).map_err(limited)?;
         drop(silent);
         let messages = answers.messages as f64;
         if messages == 0.0 {

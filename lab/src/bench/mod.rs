@@ -9,7 +9,7 @@ mod peers;
 mod report;
 
 use crate::check::programs;
-use crate::check::report::complain;
+use crate::check::report::{complain, unread};
 use crate::check::subject::Gives;
 use crate::measure::strace::Strace;
 use crate::measure::{Cpus, Load, Target};
@@ -110,8 +110,7 @@ enum Ended {
 pub fn main(args: &BenchArgs) -> ExitCode {
     let printed = targets(args).and_then(|targets| {
         let measured = measure(&targets, args).map_err(Ended::Failed)?;
-        // Nobody reads on (`| head`): there is nobody to tell either.
-        Ok(report::print(&measured, args).is_ok())
+        Ok(report::print(&measured, args).inspect_err(unread).is_ok())
     });
     match printed {
         Ok(true) => ExitCode::SUCCESS,
@@ -131,8 +130,11 @@ pub fn main(args: &BenchArgs) -> ExitCode {
 fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     let limit = crate::check::suite::descriptor_limit();
     let wanted = args.clients as usize + args.idle as usize;
-    if wanted + 100 > limit {
-        let why = format!("{wanted} clients: the system allows {limit} descriptors (ulimit -Hn)");
+    if wanted.max(measured::MANY) + 100 > limit {
+        let why = format!(
+            "{wanted} clients: the system allows {limit} descriptors, and {} are needed (ulimit -Hn)",
+            wanted.max(measured::MANY) + 100
+        );
         return Err(Ended::Failed(why));
     }
     let mut rows = Vec::new();

@@ -57,8 +57,8 @@ fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
     let rounds =
         if args.rounds == 1 { "1 round".into() } else { format!("{} rounds", args.rounds) };
     let mut text = format!(
-        "CPU µs and calls: CPU time and system calls of the server for each message; idle KiB: its \
-         memory for each silent client.\n{} talking {}{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
+        "CPU µs: of the server, for each message; calls: its system calls for a message of one \
+         client alone;\nidle KiB: its memory for each silent client.\n{} talking {}{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
         args.clients,
         if args.clients == 1 { "client" } else { "clients" },
         args.size,

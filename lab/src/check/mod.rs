@@ -96,8 +96,11 @@ pub fn main(args: &CheckArgs) -> ExitCode {
     };
     match judged {
         Ok(0) => ExitCode::SUCCESS,
-        // Whoever read the report has gone: nobody is left to tell, and not all was seen.
-        Ok(_) | Err(Ended::Unread) => ExitCode::FAILURE,
+        Ok(_) => ExitCode::FAILURE,
+        Err(Ended::Unread(error)) => {
+            report::unread(&error);
+            ExitCode::FAILURE
+        }
         Err(Ended::Usage(why)) => {
             report::complain(&why);
             ExitCode::from(2)
@@ -113,12 +116,12 @@ pub fn main(args: &CheckArgs) -> ExitCode {
 enum Ended {
     Usage(String),
     Failed(String),
-    Unread,
+    Unread(io::Error),
 }
 
 impl From<io::Error> for Ended {
-    fn from(_: io::Error) -> Self {
-        Self::Unread
+    fn from(error: io::Error) -> Self {
+        Self::Unread(error)
     }
 }
 

@@ -110,6 +110,14 @@ pub(crate) fn complain(why: &str) {
     let _ = writeln!(io::stderr(), "lab: {why}");
 }
 
+/// What a report could not be written to. Whoever reads it may leave (`| head`): nobody is there to
+/// tell, and not all was seen. Anything else, a full disk, is told.
+pub(crate) fn unread(error: &io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(&format!("cannot write: {}", common::reason(error)));
+    }
+}
+
 /// Written and flushed at once: a check may take seconds, and the next line waits for it.
 fn say(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();

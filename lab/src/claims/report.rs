@@ -3,7 +3,7 @@
 use super::experiments::EXPERIMENTS;
 use super::{Claim, ClaimsArgs, Experiment, Unable, Verdict};
 use crate::built::build_all_to_measure;
-use crate::check::report::complain;
+use crate::check::report::{complain, unread};
 use crate::language::Language;
 use crate::table::{columns, say, table};
 use crate::wrap::wrap;
@@ -32,8 +32,11 @@ pub(super) fn main(args: &ClaimsArgs) -> ExitCode {
     let printed = if chosen.is_empty() { list(args.lang) } else { judge(&chosen, args.lang) };
     match printed {
         Ok(true) => ExitCode::SUCCESS,
-        // Also when nobody reads on (`| head`): not all was seen.
-        Ok(false) | Err(_) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            unread(&error);
+            ExitCode::FAILURE
+        }
     }
 }
 

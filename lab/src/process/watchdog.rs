@@ -23,7 +23,12 @@ while read -r what pid; do
         left=$rest ;;
     esac
 done
-[ -z "$left" ] || kill -KILL $left
+# A server may be a shell that runs the real one, or have a process for each client.
+kin() {
+    echo "$1"
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do kin "$child"; done
+}
+[ -z "$left" ] || kill -KILL $(for one in $left; do kin "$one"; done)
 "#;
 
 /// The watchdog's pipe, as the standard input of somebody who is to report through it.

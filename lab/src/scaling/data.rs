@@ -68,12 +68,15 @@ impl Data {
     ///
     /// # Errors
     ///
-    /// The line that is not understood.
+    /// The line that is not understood, or cannot have been measured; or that there is none.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut data = Self::default();
         for line in text.lines().filter(|line| *line != HEADER) {
             let row = Row::parse(line).ok_or_else(|| format!("not a point: {line}"))?;
             data.rows.push(row);
+        }
+        if data.rows.is_empty() {
+            return Err("no points".to_owned());
         }
         Ok(data)
     }
@@ -86,7 +89,14 @@ impl Row {
         let silent = fields.next()?.parse().ok()?;
         let mut figure = || fields.next()?.parse::<f64>().ok();
         let row = Self { server, silent, median: figure()?, least: figure()?, most: figure()? };
-        fields.next().is_none().then_some(row)
+        // More connections than a machine has ports, or a message that took no time, or a year of
+        // it: not measured, and not to be drawn.
+        let possible = row.silent < 10_000_000
+            && 0.001 < row.least
+            && row.least <= row.median
+            && row.median <= row.most
+            && row.most < 1e13;
+        (possible && fields.next().is_none()).then_some(row)
     }
 }
 
@@ -113,9 +123,21 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_point_is_named() {
-        for line in ["poll,1,2", "poll,many,1,1,1", "poll,1,1,1,1,1"] {
+        for line in [
+            "poll,1,2",
+            "poll,many,1,1,1",
+            "poll,1,1,1,1,1",
+            "poll,1,1,1,inf",
+            "poll,1,NaN,1,1",
+            "poll,1,0,0,0",
+            "poll,1,3,2,1",
+            "poll,99999999999,1,1,1",
+        ] {
             let why = Data::parse(line).expect_err("no point");
             assert!(why.contains(line), "{why}");
+        }
+        for nothing in ["", HEADER] {
+            Data::parse(nothing).expect_err("no points");
         }
     }
 }

@@ -7,8 +7,9 @@ pub(crate) mod data;
 mod line;
 
 use crate::check::programs::{self, Program};
-use crate::check::report::complain;
+use crate::check::report::{complain, unread};
 use crate::check::server::Server;
+use crate::check::subject::Gives;
 use crate::docs;
 use crate::language::Language;
 use crate::measure::{Cpus, Load, Target, crowd, load};
@@ -97,7 +98,8 @@ pub fn main(args: &ScalingArgs) -> ExitCode {
         let folder = folder(args).map_err(Ended::Failed)?;
         let data = measure(&mut servers, args).map_err(Ended::Failed)?;
         let written = write(&data, &folder, args).map_err(Ended::Failed)?;
-        Ok(report(&data, &servers, args).and_then(|()| say(&written)).is_ok())
+        let said = report(&data, &servers, args).and_then(|()| say(&written));
+        Ok(said.inspect_err(unread).is_ok())
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -160,6 +162,9 @@ fn servers(args: &ScalingArgs) -> Result<Vec<Measured>, Ended> {
     bar.enable_steady_tick(Duration::from_millis(200));
     for name in names {
         let row = programs::answering(name).map_err(Ended::Usage)?;
+        if row.gives == Gives::AnswersOne {
+            return Err(Ended::Usage(format!("{name} serves one client at a time")));
+        }
         if !row.here {
             continue;
         }
@@ -264,16 +269,23 @@ fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<(
             Line::through(&rows.map(|row| (row.silent as f64, row.median)).collect::<Vec<_>>())
         };
         let (all, few) = (through(crowded.silent), through(FEW));
+        // A line goes through any two points.
+        let shown = |of: &Line, what: fn(&Line) -> String| match rows.len() {
+            ..=2 => "–".to_owned(),
+            _ => what(of),
+        };
+        let slope: fn(&Line) -> String = |line| format!("{:.1}", line.slope * 1000.0);
+        let r_squared: fn(&Line) -> String = |line| format!("{:.3}", line.r_squared);
         table.add_row([
             server.target.name.clone(),
             format!("{:.1}", alone.median),
             crowded.silent.to_string(),
             format!("{:.1}", crowded.median),
             format!("{:.2}×", crowded.median / alone.median),
-            format!("{:.1}", all.slope * 1000.0),
-            format!("{:.3}", all.r_squared),
-            format!("{:.1}", few.slope * 1000.0),
-            format!("{:.3}", few.r_squared),
+            shown(&all, slope),
+            shown(&all, r_squared),
+            shown(&few, slope),
+            shown(&few, r_squared),
         ]);
     }
     figures_from(&mut table, 1, &[8, 6]);

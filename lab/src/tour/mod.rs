@@ -10,7 +10,7 @@ mod stage;
 
 use crate::built;
 use crate::check::programs::{self, PROGRAMS, Program};
-use crate::check::report::complain;
+use crate::check::report::{complain, unread};
 use crate::check::subject::Gives;
 use crate::language::Language;
 use clap::Args;
@@ -69,8 +69,10 @@ pub fn main(args: &TourArgs) -> ExitCode {
 fn exit(ended: Result<(), Ended>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read it has gone: nobody is left to tell, and not all was seen.
-        Err(Ended::Unread) => ExitCode::FAILURE,
+        Err(Ended::Unread(error)) => {
+            unread(&error);
+            ExitCode::FAILURE
+        }
         Err(Ended::Failed(why)) => {
             complain(&why);
             ExitCode::FAILURE

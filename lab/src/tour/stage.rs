@@ -30,7 +30,7 @@ const ONE_PIPE: &str = r#"exec "$@" 2>&1"#;
 #[derive(Debug)]
 pub(super) enum Ended {
     Failed(String),
-    Unread,
+    Unread(io::Error),
 }
 
 impl From<String> for Ended {
@@ -41,8 +41,8 @@ impl From<String> for Ended {
 
 /// Only what is written to the screen: errors of sockets get words where they happen.
 impl From<io::Error> for Ended {
-    fn from(_: io::Error) -> Self {
-        Self::Unread
+    fn from(error: io::Error) -> Self {
+        Self::Unread(error)
     }
 }
 

@@ -32,15 +32,6 @@ pub(super) const SERIAL: Experiment = Experiment {
             says: ["with a thread each, no connection affects another", "每个连接有自己的线程"],
             verdict: Verdict::Right,
         },
-        Claim {
-            note: "S2",
-            quote: "比如socketserver…就叫多路复用",
-            says: [
-                "socketserver: several clients, one thread, that is multiplexing",
-                "多个客户端连接，单线程下实现并发效果",
-            ],
-            verdict: Verdict::Wrong,
-        },
     ],
     run,
 };
@@ -57,7 +48,6 @@ fn run() -> Found {
     let ((one_en, one_zh), (each_en, each_zh)) = (while_there(&one), while_there(&each));
     let waits = !one.while_a_was_there && one.after_a_left;
     let (one_threads, each_threads) = (one.threads, each.threads);
-    let threads = one_threads.may_be(1) && each_threads.may_be(3);
     Ok(vec![
         Finding::new(
             waits && one.connected < PATIENCE / 2,
@@ -65,25 +55,14 @@ fn run() -> Found {
             format!("`blocking`：A 还在，B 用 {connected} 就连上了；{one_zh}"),
         ),
         Finding::new(
-            waits,
-            format!("`blocking`, its one thread asleep in recv for A: {one_en}"),
-            format!("`blocking` 唯一的线程为 A 睡在 recv 里：{one_zh}"),
+            waits && one_threads.may_be(1),
+            format!("`blocking` (threads: {one_threads}) is in recv for A: {one_en}"),
+            format!("`blocking`（线程数 {one_threads}）停在 A 的 recv 里：{one_zh}"),
         ),
         Finding::new(
-            each.while_a_was_there,
-            format!("`thread_per_connection`: {each_en}, A still there"),
-            format!("`thread_per_connection`：A 还在，{each_zh}"),
-        ),
-        Finding::new(
-            waits && each.while_a_was_there && threads,
-            format!(
-                "its TCPServer is the loop of `blocking` (threads: {one_threads}): {one_en}; its \
-                 ThreadingTCPServer makes threads, {each_threads} with two clients"
-            ),
-            format!(
-                "它的 TCPServer 就是 `blocking` 的循环（线程数 {one_threads}）：{one_zh}；\
-                 ThreadingTCPServer 靠的是线程，两个客户端时线程数 {each_threads}"
-            ),
+            each.while_a_was_there && each_threads.may_be(3),
+            format!("`thread_per_connection` (threads: {each_threads}): {each_en}, A still there"),
+            format!("`thread_per_connection`（线程数 {each_threads}）：A 还在，{each_zh}"),
         ),
     ])
 }

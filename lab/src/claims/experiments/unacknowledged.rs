@@ -66,12 +66,12 @@ fn run() -> Found {
         agrees,
         format!(
             "1000 bytes, none read by the program: {} kept, {} with the peer's kernel; {written}, \
-             until nobody took more: {kept} kept, {there} there; all read: {} kept",
+             until nobody took more: {kept} kept (there is no room to send them to), {there} there; all read: {} kept",
             unread.unacknowledged, unread.unread, read_all.unacknowledged
         ),
         format!(
             "发 1000 字节，对端程序一个也没读：发送端留着 {}，对端内核里有 {}；一直发到发不进去为止，共 \
-             {written}：留着 {kept}，对端 {there}；对端全部读完：留着 {}",
+             {written}：留着 {kept}（对端已没有空间），对端 {there}；对端全部读完：留着 {}",
             unread.unacknowledged, unread.unread, read_all.unacknowledged
         ),
     )])
