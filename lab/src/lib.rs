@@ -5,7 +5,7 @@
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`tour`]: a server and its clients side by side, as it happens.
 //! - [`claims`]: what the notes say, and what is measured here.
-//! - [`bench`], [`scaling`]: what servers cost, side by side, and beside many silent clients.
+//! - [`mod@bench`], [`scaling`]: what servers cost, side by side, and beside many silent clients.
 //! - [`timeline`]: when a server waits in which system call, as a picture of a run.
 //! - [`docs`]: the tests that hold the two languages of the course together, and both to the code;
 //!   and its figures.

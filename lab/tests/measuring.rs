@@ -1,8 +1,10 @@
 //! `lab claims`, `lab bench` and `lab scaling`, as one types them: what they print is what they
 //! measured, and their exit status says whether it is as it should be.
 
+#[cfg(target_os = "linux")]
 use std::collections::HashMap;
 use std::process::{Command, Output, Stdio};
+#[cfg(target_os = "linux")]
 use tempfile::TempDir;
 
 fn lab(words: &[&str]) -> Output {
