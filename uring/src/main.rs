@@ -355,9 +355,9 @@ impl Server {
             lent.extend_from_slice(connection.queue().waiting());
             connection.queue_mut().advance(lent.len());
             info!("no room yet: {} bytes are lent to the kernel until they are sent", lent.len());
-            // SAFETY: nobody touches `lent` while there is something in it. It is emptied by
-            // `sent_all`, at the completion, and dropped by `close`, when it is empty; the server
-            // itself is never dropped.
+            // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it is
+            // empty; the server itself is never dropped.
+            // SAFETY: so nobody touches it while there is something in it.
             unsafe { self.ring.lend(client, connection, lent) };
             return;
         }

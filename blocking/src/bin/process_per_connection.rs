@@ -79,9 +79,9 @@ fn serve(args: &Args) -> io::Result<()> {
         }
         let Some(client) = accept(&listener) else { continue };
         let peer = client.peer();
+        #[expect(unsafe_code, reason = "the safe ways to start a process start another program")]
         // SAFETY: this process has one thread, so the child's copy of the memory was left in order:
         // no lock in it is held by a thread that the child does not have.
-        #[expect(unsafe_code, reason = "the safe ways to start a process start another program")]
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
                 // The child has copies of all that was open. Each it kept would live as long as

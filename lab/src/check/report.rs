@@ -4,6 +4,7 @@
 //! here the error is handed up, and the work ends.
 
 use super::subject::Status;
+use crate::table::say;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -116,11 +117,4 @@ pub(crate) fn unread(error: &io::Error) {
     if error.kind() != io::ErrorKind::BrokenPipe {
         complain(&format!("cannot write: {}", common::reason(error)));
     }
-}
-
-/// Written and flushed at once: a check may take seconds, and the next line waits for it.
-fn say(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

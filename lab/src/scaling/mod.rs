@@ -29,8 +29,8 @@ use std::time::Duration;
 /// Measure what silent connections cost: CPU time of a message against their number
 ///
 /// One client talks, on the server's own CPU; up to 20,000 others are connected and silent (as many
-/// as the descriptors allow). Prints a straight line fitted to the points of each server: what a
-/// message costs, and what each silent connection adds to it. Takes about two minutes.
+/// as the descriptors allow). Prints what each silent connection adds to a message, by a straight
+/// line fitted to the points of each server. Takes about two minutes.
 ///
 /// Writes the points to scaling.csv, and scaling.LANG.svg, which is drawn from them.
 #[derive(Debug, Args)]

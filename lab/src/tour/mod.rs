@@ -13,6 +13,7 @@ use crate::check::programs::{self, PROGRAMS, Program};
 use crate::check::report::{complain, unread};
 use crate::check::subject::Gives;
 use crate::language::Language;
+use crate::table::say;
 use clap::Args;
 use screen::Screen;
 use script::Script;
@@ -98,7 +99,7 @@ fn named(name: &str) -> Result<&'static Program, String> {
 fn list(language: Language) -> io::Result<()> {
     toured().filter(|row| row.here).try_for_each(|row| {
         let line = format!("{:22}  {}\n", row.name, Script::of(row).about(language));
-        screen::say(&mut io::stdout(), &line)
+        say(&line)
     })
 }
 

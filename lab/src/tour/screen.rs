@@ -129,7 +129,7 @@ fn hang(text: &str, width: usize) -> Vec<String> {
 
 /// Written and flushed at once: the next line may have to be waited for. An error is handed up, for
 /// whoever reads may stop reading (`lab tour select | head`), and `println!` would panic.
-pub(super) fn say(out: &mut dyn Write, text: &str) -> io::Result<()> {
+fn say(out: &mut dyn Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()
 }

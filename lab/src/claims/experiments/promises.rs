@@ -1,5 +1,6 @@
 //! What "ready" promises: writable and full, readable and nothing there, files.
 
+use super::sockets::{fill, polled};
 use super::watch::{Event, LONG, SILENCE, Trigger, Watch, connection};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use common::would_block;
@@ -43,7 +44,8 @@ fn writable() -> Found {
     client.write_all(b"an answer")?;
     server.read_exact(&mut [0; 9])?;
     let after_sending = is_writable(&client)?;
-    let sent = fill(&mut client)?;
+    client.set_nonblocking(true)?;
+    let sent = fill(&client)?;
     let full = is_writable(&client)?;
     let state = |is_writable| if is_writable { ["yes", "是"] } else { ["no", "否"] };
     let [idle_state, full_state, sent_state] = [idle, full, after_sending].map(state);
@@ -94,7 +96,8 @@ fn writable_again() -> Found {
     let (mut client, mut server) = connection(None)?;
     // Left to itself, Linux lets it grow to megabytes.
     SockRef::from(&client).set_send_buffer_size(128 << 10)?;
-    let sent = fill(&mut client)?;
+    client.set_nonblocking(true)?;
+    let sent = fill(&client)?;
     let (mut read, mut takes_a_byte) = (0, None);
     while !is_writable(&client)? {
         server.read_exact(&mut [0; STEP])?;
@@ -119,25 +122,6 @@ fn writable_again() -> Found {
     )])
 }
 
-/// Sends, without waiting, until nothing is taken any more, not even a little later: what has left
-/// for the peer's buffer makes room once more. Even then a few bytes may fit after a while, for the
-/// kernel tries now and then whether the peer takes some.
-fn fill(socket: &mut TcpStream) -> io::Result<usize> {
-    socket.set_nonblocking(true)?;
-    let (mut sent, mut in_vain) = (0, 0);
-    while in_vain < 3 {
-        match socket.write(&[b'x'; 4096]) {
-            Ok(count) => (sent, in_vain) = (sent + count, 0),
-            Err(error) if would_block(&error) => {
-                in_vain += 1;
-                thread::sleep(Duration::from_millis(SILENCE.into()));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(sent)
-}
-
 fn takes(socket: &mut TcpStream) -> io::Result<bool> {
     match socket.write(b"x") {
         Ok(count) => Ok(count == 1),
@@ -146,9 +130,9 @@ fn takes(socket: &mut TcpStream) -> io::Result<bool> {
     }
 }
 
-fn is_writable(socket: &TcpStream) -> nix::Result<bool> {
-    let mut entries = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    Ok(poll(&mut entries, PollTimeout::from(SILENCE))? == 1)
+fn is_writable(socket: &TcpStream) -> io::Result<bool> {
+    let patience = Duration::from_millis(SILENCE.into());
+    Ok(!polled(socket, PollFlags::POLLOUT, patience)?.is_empty())
 }
 
 pub(super) const READY_BUT_NO_DATA: Experiment = Experiment {

@@ -5,7 +5,6 @@ use crate::check::programs;
 use crate::check::server::{Server, Start};
 use crate::check::subject::Fault;
 use crate::measure::Target;
-use crate::process::LOOK_AGAIN;
 use common::would_block;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -50,18 +49,18 @@ pub(super) fn reset(socket: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends until the kernel takes no more, and a little later still no more: how many bytes. The
-/// socket does not block.
+/// Sends until the kernel takes no more, not even a little later: how many bytes. What has left for
+/// the peer's buffer makes room once more; and even then a few bytes may fit after a while, for the
+/// kernel tries now and then whether the peer takes some. The socket does not block.
 pub(super) fn fill(mut client: &TcpStream) -> io::Result<u64> {
-    let data = [0; 64 << 10];
-    // What is on its way may still make room.
+    const A_LITTLE: Duration = Duration::from_millis(20);
     let (mut written, mut in_vain) = (0, 0);
-    while in_vain < 20 {
-        match client.write(&data) {
+    while in_vain < 3 {
+        match client.write(&[0; 4096]) {
             Ok(count) => (written, in_vain) = (written + count as u64, 0),
             Err(error) if would_block(&error) => {
                 in_vain += 1;
-                std::thread::sleep(LOOK_AGAIN);
+                std::thread::sleep(A_LITTLE);
             }
             Err(error) => return Err(error),
         }
