@@ -14,6 +14,7 @@ mod poll_list;
 mod scaling;
 mod select_bitmap;
 mod select_loop;
+mod side_by_side;
 mod timeline;
 mod two_families;
 mod two_phases;
@@ -83,15 +84,20 @@ fn files(root: &Path) -> (Vec<(String, Canvas)>, Vec<Problem>) {
             Err(why) => problems.push(Problem::new(SCALING, 1, why)),
         }
     }
+    let mut traces = Vec::new();
     for name in names(root, TRACES) {
         let path = format!("{TRACES}/{name}");
         match trace(root, &path) {
             Ok(trace) => {
                 let name = format!("timeline-{}", trace.program);
                 both(&name, &|language| timeline::draw(&trace, language));
+                traces.push(trace);
             }
             Err((line, why)) => problems.push(Problem::new(&path, line, why)),
         }
+    }
+    if let Some(draw) = side_by_side::of(&traces) {
+        both("side-by-side", &draw);
     }
     (files, problems)
 }

@@ -334,6 +334,20 @@ pub fn after_submitting(count: u64) -> Words {
     }
 }
 
+// side-by-side
+pub const SIDE_TITLE: Label = both(
+    "The same message in five servers: in which call each waits, who copies, and when the client has its answer",
+    "同一条消息，五个服务端：各自睡在哪个调用里，由谁拷贝，客户端何时得到回答",
+);
+pub const PHASE_2_AND_ANSWER: Label = both("2  copying, then the answer", "2  拷贝数据，然后回答");
+pub const SIDE_TO_SCALE: [Label; 2] = [
+    both(
+        "To scale from the moment of sending, but no race: strace stops the program at each call, which makes",
+        "从发出消息的一刻起按比例画，但长短不代表快慢：strace 让程序在每次调用时停一下，",
+    ),
+    both("calls and code slower than they are.", "调用和代码都比平时慢。"),
+];
+
 // scaling
 pub const SCALING_TITLE: Label = both(
     "The CPU time of a message as silent connections grow in number",

@@ -1,7 +1,7 @@
 //! A run of a server and of two clients, drawn from its trace: above and below what the clients
 //! did, between them what each thread of the server did meanwhile.
 
-mod words;
+pub(super) mod words;
 
 use super::axis::{Band, Need, bands};
 use super::canvas::{Anchor, Canvas, Label, Style};
@@ -323,7 +323,7 @@ fn box_of(c: &mut Canvas, band: &Band, piece: &Piece, top: i32) {
 }
 
 /// A box with a comb on both edges: one question after the other.
-fn asking(c: &mut Canvas, [x, y, w, h]: [i32; 4]) {
+pub(super) fn asking(c: &mut Canvas, [x, y, w, h]: [i32; 4]) {
     c.area("box", [x, y, w, h]);
     for tooth in (x + 4..x + w - 2).step_by(5) {
         c.line("line", &[[tooth, y], [tooth, y + 5]]);

@@ -7,7 +7,7 @@ use crate::timeline::descriptors::{Awaited, Who};
 use crate::timeline::lanes::{Note, Piece, What};
 
 /// The words in a box.
-pub(super) fn lines(piece: &Piece) -> Vec<(Style, Words)> {
+pub(in super::super) fn lines(piece: &Piece) -> Vec<(Style, Words)> {
     let took = l::same(time(piece.to - piece.from));
     let code = |text: &str| (Style::Code, l::same(text));
     match &piece.what {
@@ -90,7 +90,7 @@ fn short(who: Who) -> String {
 }
 
 /// A time as one says it: two or three digits and a unit.
-pub(super) fn time(micros: u64) -> String {
+pub(in super::super) fn time(micros: u64) -> String {
     match micros {
         0..1000 => format!("{micros} µs"),
         1000..100_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
