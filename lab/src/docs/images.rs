@@ -9,17 +9,6 @@ use std::collections::BTreeSet;
 /// Where the figures are.
 pub(super) const FIGURES: &str = "docs/figures";
 
-/// Figures that no chapter shows yet, and some will: each leaves this list when it is shown.
-const NOT_SHOWN_YET: [&str; 7] = [
-    "scaling",
-    "timeline-blocking",
-    "timeline-epoll",
-    "timeline-nonblocking",
-    "timeline-poll",
-    "timeline-select",
-    "timeline-selectors",
-];
-
 /// Both pages show the same figures in the same order, each in its own language, and every figure
 /// is shown somewhere.
 #[must_use]
@@ -53,13 +42,10 @@ pub fn images(course: &Course) -> Vec<Problem> {
     }
     for name in names(&course.root, FIGURES) {
         let path = format!("{FIGURES}/{name}");
-        let not_yet = name.split('.').next().is_some_and(|name| NOT_SHOWN_YET.contains(&name));
-        let message = match (used.contains(&path), not_yet) {
-            (true, false) | (false, true) => continue,
-            (false, false) => "no page shows this figure: show it, or remove what draws it",
-            (true, true) => "is shown: take it from NOT_SHOWN_YET in lab/src/docs/images.rs",
-        };
-        problems.push(Problem::new(&path, 1, message));
+        if !used.contains(&path) {
+            let message = "no page shows this figure: show it, or remove what draws it";
+            problems.push(Problem::new(&path, 1, message));
+        }
     }
     problems
 }
