@@ -161,7 +161,9 @@ impl Server {
         // The clients may know of the end before it can be waited for.
         let how = soon(Duration::from_millis(50), || self.process.ended())?;
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match lines.back() {
+        // Rust says last how a panic could say more.
+        let last = lines.iter().rev().find(|line| !line.starts_with("note: "));
+        Some(match last {
             Some(line) => format!("{how}, its last words: {line}"),
             None => how,
         })
