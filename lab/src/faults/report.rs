@@ -35,7 +35,7 @@ impl Report {
     pub(super) fn list(&self) -> io::Result<()> {
         let mut table = table(match self.language {
             Language::English => ["fault", "made in", "what goes wrong", "found by"],
-            Language::Chinese => ["错误", "改的程序", "后果", "由哪些检查发现"],
+            Language::Chinese => ["缺陷", "改的程序", "后果", "由哪些检查发现"],
         });
         // The three short columns take 66, with their margins.
         let room = columns().saturating_sub(66).max(30);
@@ -52,7 +52,7 @@ impl Report {
         match (mistake.notes, self.language) {
             ("", _) => wrong.to_owned(),
             (notes, Language::English) => format!("{wrong} ({notes})"),
-            (notes, Language::Chinese) => format!("{wrong}（{notes}）"),
+            (notes, Language::Chinese) => format!("{wrong}（{}）", notes.replace(", ", "、")),
         }
     }
 
@@ -137,7 +137,7 @@ impl Report {
             }
             Language::Chinese => {
                 let each = there.map(|of| format!("{} {} 个", of.word(self.language), count(of)));
-                format!("\n错误 {total} 个：{}\n", each.collect::<Vec<_>>().join("，"))
+                format!("\n缺陷 {total} 个：{}\n", each.collect::<Vec<_>>().join("，"))
             }
         })
     }

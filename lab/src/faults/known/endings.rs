@@ -10,8 +10,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: r#"            Ok(0) => info!("no more data from {peer}"),"#,
         after: "            Ok(0) => connection.abandon(),",
         wrong: [
-            "the end of input is taken for the client's leaving: what is queued for it is thrown away",
-            "把输入结束当成客户端走了：还没发出去的回答全部丢掉",
+            "the end of input is taken for the client's leaving, and what is queued for it is \
+             thrown away",
+            "把输入结束当成客户端走了，还没发出去的回答全部丢掉",
         ],
         notes: "S0, S4",
         checks: &["half_close", "data_with_fin"],
@@ -42,5 +43,22 @@ pub(super) const MISTAKES: &[Mistake] = &[
         ],
         notes: "S0, S4",
         checks: &["half_close"],
+    },
+    Mistake {
+        name: "end_with_data",
+        program: "epoll_edge",
+        file: "epoll/src/bin/epoll_edge.rs",
+        before: "        while *readable && connection.wants_read() && budget > 0 {
+            budget -= 1;
+",
+        after: "        while *readable && (connection.wants_read() || connection.wants_write()) {
+",
+        wrong: [
+            "the loop goes on while anything was received or is gathered: when data and the end of \
+             input come together, for ever",
+            "收到了数据、或者攒着数据，循环就继续：数据和输入结束一起到来，就再也停不下来",
+        ],
+        notes: "S1",
+        checks: &["data_with_fin"],
     },
 ];

@@ -19,7 +19,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "nobody catches the error of recv: one client's reset ends the server",
             "recv 的错误没人接住：一个客户端重置连接，整个服务端退出",
         ],
-        notes: "S0, S3, S4",
+        notes: "S0, S2, S3, S4",
         checks: &["resets"],
     },
     Mistake {
@@ -50,7 +50,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "select's third set is taken for errors: who sends an urgent byte is cut off",
             "把 select 的第三个集合当成“出错”：谁发来紧急字节，就断开谁",
         ],
-        notes: "S0, S4",
+        notes: "S0, S3, S4",
         checks: &["urgent"],
     },
     Mistake {
@@ -83,7 +83,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "each line is printed whatever comes: whoever stops reading the output stops the server",
             "打印时不顾后果：看输出的人一走，服务端就崩溃",
         ],
-        notes: "S0, S1, S2, S3, S4",
+        notes: "",
         checks: &["closed_output"],
     },
 ];

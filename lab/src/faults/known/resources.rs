@@ -15,7 +15,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "accept finds no free descriptor, and the server ends",
             "accept 时没有空闲的描述符，服务端就退出",
         ],
-        notes: "S0, S1, S2, S3, S4",
+        notes: "S0–S4",
         checks: &["out_of_descriptors"],
     },
     Mistake {
@@ -87,7 +87,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "the family of the address is fixed in the source: no IPv6",
             "地址族写死在代码里：用不了 IPv6",
         ],
-        notes: "S0, S1, S2, S3, S4",
+        notes: "S0–S4",
         checks: &["addresses"],
     },
     Mistake {
@@ -100,8 +100,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         after: r#"            panic!("{error}")
 "#,
         wrong: [
-            "a bad command line is a panic, with a backtrace and somebody else's exit status",
-            "命令行写错就 panic：一大段报错，退出状态也不对",
+            "a bad command line is a panic: many lines, and an exit status that no script expects",
+            "命令行写错就 panic：报错一大段，退出状态也不是脚本所期待的",
         ],
         notes: "",
         checks: &["bad_command_line"],

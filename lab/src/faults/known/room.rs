@@ -27,7 +27,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
              server takes",
             "队列没有高水位：从不读取的客户端想让服务端占多少内存，就占多少",
         ],
-        notes: "S0, S4",
+        notes: "S0, S1, S4",
         checks: &["never_reads"],
     },
     Mistake {
@@ -54,7 +54,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
             "TCP_NODELAY is not set: a second small send waits until the first is acknowledged",
             "没有设置 TCP_NODELAY：第二次小的发送，要等第一次得到确认",
         ],
-        notes: "S0, S1, S2, S3, S4",
+        notes: "S0–S4",
         checks: &["no_delay"],
     },
 ];
