@@ -32,7 +32,7 @@ fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> 
         cargo.arg("--release");
     }
     run(cargo, binary)?;
-    Ok(target.join(if release { "release" } else { "debug" }).join(binary))
+    Ok(program(&target, release, binary))
 }
 
 /// Builds a package of another workspace, optimised, and says in which folder its programs are.
@@ -44,8 +44,36 @@ pub(crate) fn built_elsewhere(manifest: &Path, what: &str) -> Result<PathBuf, St
     Ok(target.join("release"))
 }
 
+/// Builds a program of a copy of this workspace, as this one was built, into a target folder of its
+/// own, and says where it is. Warnings are expected, and not shown.
+pub(crate) fn built_copy(
+    source: &Path,
+    target: &Path,
+    package: &str,
+    binary: &str,
+) -> Result<PathBuf, String> {
+    let release = !cfg!(debug_assertions);
+    let mut cargo = cargo(target);
+    cargo.current_dir(source).args(["--locked", "--package", package, "--bin", binary]);
+    if release {
+        cargo.arg("--release");
+    }
+    match cargo.output() {
+        Ok(output) if output.status.success() => Ok(program(target, release, binary)),
+        Ok(output) => {
+            let told = String::from_utf8_lossy(&output.stderr);
+            Err(format!("the copy of {binary} cannot be built:\n{}", told.trim_end()))
+        }
+        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
+    }
+}
+
+fn program(target: &Path, release: bool, binary: &str) -> PathBuf {
+    target.join(if release { "release" } else { "debug" }).join(binary)
+}
+
 /// Where this program was built, and so where others are.
-fn target_folder() -> Result<PathBuf, String> {
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
     let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
     // Programs stand in `target/debug`, tests in `target/debug/deps`.
     let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));

@@ -147,7 +147,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
 }
 
 /// One check of one server.
-fn ask(subject: &Subject, check: &Check) -> (Status, String) {
+pub(crate) fn ask(subject: &Subject, check: &Check) -> (Status, String) {
     if check.needs > subject.gives {
         let why = match subject.gives {
             Gives::Nothing => "not asked: it accepts nobody",

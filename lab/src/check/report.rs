@@ -31,6 +31,11 @@ impl Report {
         Self { terminal, colour: terminal && wanted, counts: [0; 4], begun: false }
     }
 
+    /// Whether what is said may be coloured.
+    pub(crate) fn has_colour(&self) -> bool {
+        self.colour
+    }
+
     pub(crate) fn listed(&mut self, name: &str, teaches: &str) -> io::Result<()> {
         say(&format!("{name:18}  {teaches}\n"))
     }

@@ -160,8 +160,15 @@ impl Server {
     fn epitaph(&mut self) -> Option<String> {
         // The clients may know of the end before it can be waited for.
         let how = soon(Duration::from_millis(50), || self.process.ended())?;
+        // And what it said last may still be on its way.
+        soon(Duration::from_millis(50), || {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            (!lines.is_empty()).then_some(())
+        });
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match lines.back() {
+        // Rust says last how a panic could say more.
+        let last = lines.iter().rev().find(|line| !line.starts_with("note: "));
+        Some(match last {
             Some(line) => format!("{how}, its last words: {line}"),
             None => how,
         })

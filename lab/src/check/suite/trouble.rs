@@ -6,6 +6,7 @@ use crate::check::server::{Server, with_server};
 use crate::check::subject::{Gives, Seen, Subject, short};
 use crate::process::soon;
 use socket2::SockRef;
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -105,14 +106,22 @@ pub(super) fn never_reads(subject: &Subject) -> Seen {
 
 pub(super) fn flooder(subject: &Subject) -> Seen {
     const PINGS: u32 = 20;
-    with_server(subject, |server| {
+    // A flood is what comes faster than it is answered. A server that takes a little at a time is
+    // slower than our client, whatever else the machine does; one that lets itself be kept busy is
+    // then kept busy without a gap.
+    let mut subject = subject.clone();
+    if subject.ours && !subject.command.iter().any(|word| word == "--chunk") {
+        subject.command.extend(["--chunk", "16"].map(OsString::from));
+    }
+    with_server(&subject, |server| {
         let mut flooder = server.client()?;
-        flooder.window = MIB;
+        // As much as the system has room for.
+        flooder.window = 64 * MIB;
         flooder.ask(u64::MAX / 2);
         let mut pinger = server.client()?;
         let (flood, enough) = (AtomicU64::new(0), AtomicBool::new(false));
         let more_flood = |than: u64| {
-            let come = || (flood.load(Ordering::Relaxed) > than + MIB / 4).then_some(());
+            let come = || (flood.load(Ordering::Relaxed) > than + MIB / 16).then_some(());
             soon(MEANWHILE, come).ok_or("the flood stands still")
         };
         let (worst, flooded) = thread::scope(|scope| {

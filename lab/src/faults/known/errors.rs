@@ -1,0 +1,89 @@
+//! Errors of one client, and news that is none.
+
+use super::Mistake;
+
+pub(super) const MISTAKES: &[Mistake] = &[
+    Mistake {
+        name: "error_ends_server",
+        program: "poll",
+        file: "poll/src/main.rs",
+        before: "            // Readiness is a hint (poll(2), BUGS): recv has the last word.
+            Err(error) if would_block(&error) => {}
+            Err(error) => self.lose(client, &error),
+",
+        after: r#"            // Readiness is a hint (poll(2), BUGS): recv has the last word.
+            Err(error) if would_block(&error) => {}
+            Err(error) => panic!("recv: {error}"),
+"#,
+        wrong: [
+            "nobody catches the error of recv: one client's reset ends the server",
+            "recv 的错误没人接住：一个客户端重置连接，整个服务端退出",
+        ],
+        notes: "S0, S2, S3, S4",
+        checks: &["resets"],
+    },
+    Mistake {
+        name: "address_too_late",
+        program: "epoll",
+        file: "common/src/connection.rs",
+        before: "    pub fn peer(&self) -> SocketAddr {
+        self.peer
+",
+        after: r#"    pub fn peer(&self) -> SocketAddr {
+        self.socket.borrow().peer_addr().expect("getpeername")
+"#,
+        wrong: [
+            "the client's address is asked for when it is to be printed: a socket that was reset no \
+             longer knows it",
+            "要打印时才去问客户端的地址：连接被重置之后，套接字已经不知道对端是谁",
+        ],
+        notes: "S0, S3, S4",
+        checks: &["resets"],
+    },
+    Mistake {
+        name: "urgent_is_error",
+        program: "select",
+        file: "select/src/main.rs",
+        before: "        *watch_urgent = false;\n",
+        after: "        connection.abandon();\n",
+        wrong: [
+            "select's third set is taken for errors: who sends an urgent byte is cut off",
+            "把 select 的第三个集合当成“出错”：谁发来紧急字节，就断开谁",
+        ],
+        notes: "S0, S3, S4",
+        checks: &["urgent"],
+    },
+    Mistake {
+        name: "interrupted_wait",
+        program: "epoll",
+        file: "epoll/src/main.rs",
+        before: "            // A signal came first (EINTR); even SIGSTOP and SIGCONT, without any handler.
+            Err(Errno::EINTR) => 0,
+",
+        after: "",
+        wrong: [
+            "EINTR is taken for an error: Ctrl-Z and fg end the server",
+            "把 EINTR 当成错误：按 Ctrl-Z 再 fg，服务端就退出了",
+        ],
+        notes: "",
+        checks: &["stop_continue"],
+    },
+    Mistake {
+        name: "output_closed",
+        program: "select",
+        file: "common/src/narration.rs",
+        before: r#"        .format(|line, record| writeln!(line, "{}", record.args()))
+"#,
+        after: r#"        .format(|_, record| {
+            eprintln!("{}", record.args());
+            Ok(())
+        })
+"#,
+        wrong: [
+            "each line is printed whatever comes: whoever stops reading the output stops the server",
+            "打印时不顾后果：看输出的人一走，服务端就崩溃",
+        ],
+        notes: "",
+        checks: &["closed_output"],
+    },
+];

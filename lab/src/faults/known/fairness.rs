@@ -1,0 +1,42 @@
+//! One client's work, and everybody else's turn.
+
+use super::Mistake;
+
+pub(super) const MISTAKES: &[Mistake] = &[
+    Mistake {
+        name: "recv_blocks",
+        program: "nonblocking",
+        file: "nonblocking/src/main.rs",
+        before: "                if let Err(error) = connection.set_nonblocking(true) {\n",
+        after: "                if let Err(error) = connection.set_nonblocking(false) {\n",
+        wrong: [
+            "only the listener is non-blocking: the server sleeps in recv for the first client that \
+             is silent",
+            "只有监听套接字是非阻塞的：遇到第一个不说话的客户端，服务端就睡在 recv 里",
+        ],
+        notes: "S2",
+        checks: &["interleaved"],
+    },
+    Mistake {
+        name: "one_client_dry",
+        program: "nonblocking",
+        file: "nonblocking/src/main.rs",
+        before: "            server.receive(client);
+            server.send(client);
+",
+        after: "            let in_vain = server.clients[client].in_vain;
+            while server.clients[client].in_vain == in_vain
+                && server.clients[client].connection.wants_read()
+            {
+                server.receive(client);
+                server.send(client);
+            }
+",
+        wrong: [
+            "one client is served until it has no more: who sends all the time has the server alone",
+            "一个客户端没取尽就不放手：谁不停地发，谁就独占服务端",
+        ],
+        notes: "S1",
+        checks: &["flooder"],
+    },
+];

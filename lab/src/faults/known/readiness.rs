@@ -1,0 +1,61 @@
+//! What is asked of the kernel, and what is made of its answer.
+
+use super::Mistake;
+
+pub(super) const MISTAKES: &[Mistake] = &[
+    Mistake {
+        name: "always_writable",
+        program: "selectors_queue",
+        file: "selectors/src/bin/selectors_queue.rs",
+        before: "        events.set(EVENT_WRITE, connection.wants_write());\n",
+        after: "        events.insert(EVENT_WRITE);\n",
+        wrong: [
+            "room to send is always asked for, and there nearly always is some: the wait never waits",
+            "总在关注可写，而套接字几乎总是可写：等待从不等待",
+        ],
+        notes: "S4",
+        checks: &["idle_cpu", "asleep_in"],
+    },
+    Mistake {
+        name: "wrong_one_modified",
+        program: "selectors_queue",
+        file: "selectors/src/bin/selectors_queue.rs",
+        before: "self.selector.modify(&key.fileobj, events, key.data)",
+        after: "self.selector.modify(&self.listener, events, key.data)",
+        wrong: [
+            "what the client needs is asked for on the listener: nobody tells when there is room for \
+             the client",
+            "该为客户端改的关注，改到了监听套接字上：客户端有了空间，没人来说",
+        ],
+        notes: "S4",
+        checks: &["echo"],
+    },
+    Mistake {
+        name: "edge_read_once",
+        program: "epoll_edge",
+        file: "epoll/src/bin/epoll_edge.rs",
+        before: "                    *readable = *more_behind || count == self.buffer.len();\n",
+        after: "                    *readable = false;\n",
+        wrong: [
+            "one recv for each edge: what is left over is not reported again",
+            "一个边缘只 recv 一次：剩下的数据，不会再报告",
+        ],
+        notes: "",
+        checks: &["echo"],
+    },
+    Mistake {
+        name: "one_recv_one_message",
+        program: "thread_per_connection",
+        file: "common/src/connection.rs",
+        before: "        let count = retry(|| self.socket.borrow().read(buffer))?;\n",
+        after: "        let count = buffer.len();
+        retry(|| self.socket.borrow().read_exact(buffer))?;
+",
+        wrong: [
+            "a message is taken to be 1024 bytes: a shorter one is waited for, for ever",
+            "以为一条消息就是 1024 字节：短一些的，就一直等下去",
+        ],
+        notes: "",
+        checks: &["byte_by_byte"],
+    },
+];
