@@ -95,7 +95,7 @@
         const number = Math.min(results.length, limit) + more;
         if (chinese) {
             header.textContent = results.length
-                ? `「${query}」：${number} 处` : `没有找到「${query}」`;
+                ? `「${query}」共 ${number} 处` : `没有找到「${query}」`;
         } else {
             header.textContent = results.length === 0 ? `Nothing found for “${query}”`
                 : `${number} ${results.length === 1 ? 'section' : 'sections'} with “${query}”`;

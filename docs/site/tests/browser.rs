@@ -12,6 +12,7 @@ use chromium::Browser;
 use serde_json::{Value, json};
 use site::Language;
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -231,19 +232,33 @@ fn nothing_is_wider_than_a_telephone() {
     browser.assert_content();
 }
 
+// With `ONLY=04-` in the environment, of the pages whose name contains that.
 #[test]
 #[ignore = "writes pictures for somebody to look at"]
 fn shots() {
     let folder = support::root().join("target/site-shots");
     fs::create_dir_all(&folder).expect("target is ours");
+    let only = env::var("ONLY").unwrap_or_default();
+    let mut views: Vec<_> = pages()
+        .map(|(language, page)| {
+            let name = page.file_stem().expect("it is a file").to_string_lossy().into_owned();
+            (name, language, page, "")
+        })
+        .collect();
+    for (language, word) in
+        [(Language::English, "?search=edge-triggered"), (Language::Chinese, "?search=边缘触发")]
+    {
+        views.push(("search".to_owned(), language, file(language, "index.html"), word));
+        let source = file(language, "source/select/src/main.rs.html");
+        views.push(("source".to_owned(), language, source, ""));
+    }
     let mut browser = Browser::start();
-    for (language, page) in pages() {
+    for (name, language, page, rest) in views.iter().filter(|(name, ..)| name.contains(&only)) {
         for theme in ["light", "dark"] {
             browser.system(theme);
             for (device, width, height) in [("desktop", 1400, 2400), ("phone", 390, 2000)] {
                 browser.screen(width, height);
-                browser.open(&page, "");
-                let name = page.file_stem().expect("it is a file").to_string_lossy();
+                browser.open(page, rest);
                 let code = language.code();
                 browser.shoot(&folder.join(format!("{name}.{code}.{theme}.{device}.png")));
             }
