@@ -64,7 +64,12 @@ impl Browser {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", executable.display()));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "the browser {} (from CHROME or PATH) does not start: {error}",
+                    executable.display()
+                )
+            });
         let (port, path) = address(&profile);
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the browser says it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("the time-out is not zero");
