@@ -79,7 +79,10 @@ impl fmt::Display for Site {
         let Self { chapters, sources, .. } = self;
         writeln!(f, "{folder}/en  {chapters} chapters in English")?;
         writeln!(f, "{folder}/zh  {chapters} chapters in Chinese")?;
-        writeln!(f, "in each, source/  {sources} files of the project that the chapters link to")?;
+        writeln!(
+            f,
+            "in each, source/: the {sources} files of the project that its chapters link to"
+        )?;
         write!(f, "open {}", file_url(&self.index))
     }
 }
@@ -109,7 +112,7 @@ pub fn build(root: &Path, out: &Path) -> Result<Site> {
     let root = root.canonicalize().with_context(|| root.display().to_string())?;
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let out = out.canonicalize()?;
-    // Only what is built here: `out` may be a folder of somebody's.
+    // What an earlier build left would hide that a link is broken.
     for part in ["en", "zh", "figures", "site"] {
         if out.join(part).exists() {
             fs::remove_dir_all(out.join(part))?;
