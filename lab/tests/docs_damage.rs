@@ -388,6 +388,7 @@ fn a_command_that_differs_or_cannot_run_is_found() {
         ("cargo run -p dmeo", "the workspace has no package dmeo"),
         ("cargo run --bin other", "there is no binary other"),
         ("cargo run", "say which"),
+        ("cargo run --manifest-path demo/Crago.toml", "there is no manifest demo/Crago.toml"),
         ("printf 'a' | cargo run -p nobody -- -p demo", "no package nobody"),
     ] {
         let project = Project::new();

@@ -4,6 +4,7 @@ use super::Problem;
 use super::chapters::{Course, Pair};
 use super::manifests::{Package, packages};
 use super::page::{Fence, Page};
+use std::path::Path;
 
 /// Both pages have the same code blocks, with the same commands, and `cargo` finds what these
 /// commands name.
@@ -23,7 +24,7 @@ pub fn commands(course: &Course) -> Vec<Problem> {
         let named = page.spans.iter().map(|(line, text)| (*line, text.as_str(), false));
         for (line, text, typed) in typed.chain(named) {
             for command in text.split(['|', ';', '&']) {
-                if let Err(message) = judge(&packages, command, typed) {
+                if let Err(message) = judge(&course.root, &packages, command, typed) {
                     let message = format!("`{}`: {message}", command.trim());
                     problems.push(Problem::new(&page.path, line, message));
                 }
@@ -79,7 +80,7 @@ fn typed(fence: &Fence) -> Vec<&str> {
 }
 
 /// Whether cargo finds the package and the binary that `command` names.
-fn judge(packages: &[Package], command: &str, typed: bool) -> Result<(), String> {
+fn judge(root: &Path, packages: &[Package], command: &str, typed: bool) -> Result<(), String> {
     let mut words = command.split_whitespace().skip_while(|word| *word != "cargo").skip(1);
     let Some(verb @ ("run" | "test" | "build")) = words.next() else {
         return Ok(());
@@ -91,6 +92,12 @@ fn judge(packages: &[Package], command: &str, typed: bool) -> Result<(), String>
         match word {
             "-p" | "--package" => package = words.next(),
             "--bin" => binary = words.next(),
+            // A workspace of its own, where our names mean nothing.
+            "--manifest-path" => {
+                let manifest = words.next().unwrap_or_default();
+                let there = root.join(manifest).is_file();
+                return there.then_some(()).ok_or(format!("there is no manifest {manifest}"));
+            }
             _ => {}
         }
     }
