@@ -45,7 +45,7 @@ pub(crate) fn built_elsewhere(manifest: &Path, what: &str) -> Result<PathBuf, St
 }
 
 /// Where this program was built, and so where others are.
-fn target_folder() -> Result<PathBuf, String> {
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
     let here = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
     // Programs stand in `target/debug`, tests in `target/debug/deps`.
     let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
