@@ -14,6 +14,7 @@ mod links;
 mod manifests;
 mod page;
 mod snippets;
+mod transcripts;
 mod typography;
 
 pub use chapters::{Course, headings, pairs, summary, switch_lines};
@@ -24,6 +25,7 @@ pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;
 pub use snippets::snippets;
+pub use transcripts::{Replay, replay, transcripts};
 pub use typography::typography;
 
 use clap::Args;
@@ -42,6 +44,11 @@ pub struct DocsArgs {
     /// With --bless: record sections that changed in one language only, too (a typo)
     #[arg(long, requires = "bless")]
     pub one_sided: bool,
+
+    /// Do again what the transcripts show, too, and compare (some seconds; with --bless, write
+    /// down what was seen where it differs)
+    #[arg(long)]
+    pub transcripts: bool,
 }
 
 /// Something to put right, where it is, and how.
@@ -68,7 +75,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 11] = [
+pub const CHECKS: [Check; 12] = [
     pairs,
     summary,
     switch_lines,
@@ -80,6 +87,7 @@ pub const CHECKS: [Check; 11] = [
     one_sided,
     typography,
     commands,
+    transcripts,
 ];
 
 /// The root of the project: the folder that holds this package.
@@ -118,19 +126,35 @@ pub fn bless(root: &Path, one_sided: bool) -> io::Result<()> {
 /// Runs the checks on this checkout.
 #[must_use]
 pub fn main(args: &DocsArgs) -> ExitCode {
-    let root = root();
-    let blessed = if args.bless { bless(&root, args.one_sided) } else { Ok(()) };
-    match blessed.and_then(|()| check(&root)) {
+    match judged(&root(), args) {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
         Ok(problems) => {
-            let mut out = io::stdout().lock();
-            for problem in &problems {
-                // A closed standard output (`| head`) is no reason to panic.
-                let _ = writeln!(out, "{problem}");
-            }
+            list("", &problems);
             ExitCode::FAILURE
         }
         Err(error) => common::outcome(Err(error)),
+    }
+}
+
+fn judged(root: &Path, args: &DocsArgs) -> io::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    if args.transcripts {
+        let replay = replay(root, args.bless)?;
+        list("left out: ", &replay.left_out);
+        problems = replay.problems;
+    }
+    if args.bless {
+        bless(root, args.one_sided)?;
+    }
+    problems.extend(check(root)?);
+    Ok(problems)
+}
+
+fn list(what: &str, problems: &[Problem]) {
+    let mut out = io::stdout().lock();
+    for problem in problems {
+        // A closed standard output (`| head`) is no reason to panic.
+        let _ = writeln!(out, "{what}{problem}");
     }
 }
 

@@ -80,6 +80,11 @@ impl Process {
         self.signal(Signal::SIGCONT);
     }
 
+    /// SIGINT, as Ctrl-C in its terminal.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::SIGINT);
+    }
+
     /// SIGKILL, and waits for its end: its descriptors are closed and its port is free then.
     pub(crate) fn kill(&mut self) {
         if self.ended.is_none() {
