@@ -188,6 +188,20 @@ fn a_figure_follows_the_theme_that_the_reader_chooses() {
 }
 
 #[test]
+fn without_scripts_one_can_read_and_change_the_language() {
+    let mut browser = Browser::start();
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+    for theme in ["light", "dark"] {
+        browser.system(theme);
+        browser.open(&file(Language::English, "04-select.html"), "");
+        assert_eq!(wrong_figures(&mut browser, theme), json!([]), "{theme}");
+        browser.navigate(|browser| browser.click("a.language"));
+        assert_eq!(browser.text("document.documentElement.lang"), "zh-CN");
+    }
+    browser.assert_content();
+}
+
+#[test]
 fn every_source_link_leads_to_the_file() {
     let mut browser = Browser::start();
     let mut linked = BTreeSet::new();
