@@ -65,3 +65,13 @@ fn the_chinese_is_set_as_chinese_is() {
 fn the_commands_are_the_same_in_both_languages_and_name_what_exists() {
     holds(docs::commands);
 }
+
+#[test]
+fn the_comments_above_transcripts_are_understood() {
+    holds(docs::transcripts);
+}
+
+#[test]
+fn the_map_leads_to_every_paragraph_that_it_names() {
+    holds(docs::map);
+}

@@ -77,7 +77,7 @@ fn web_address(scheme: &str, rest: &str) -> Option<()> {
 }
 
 /// The fragments of a page, as Git hosts and mdBook make them from its headings.
-fn slugs(page: &Page) -> Vec<String> {
+pub(super) fn slugs(page: &Page) -> Vec<String> {
     let mut seen = HashMap::new();
     let headings = page.headings.iter();
     headings
@@ -101,7 +101,7 @@ fn slug(heading: &str) -> String {
 }
 
 /// `%E4%B8%AD` as the characters it stands for.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('%') {

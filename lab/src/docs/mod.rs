@@ -12,6 +12,7 @@ mod images;
 mod ledger;
 mod links;
 mod manifests;
+mod map;
 mod page;
 mod snippets;
 mod transcripts;
@@ -24,6 +25,7 @@ pub(crate) use figures::{SCALING, TRACES, bless as draw_figures, scaling, timeli
 pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;
+pub use map::map;
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};
 pub use typography::typography;
@@ -75,7 +77,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 12] = [
+pub const CHECKS: [Check; 13] = [
     pairs,
     summary,
     switch_lines,
@@ -88,6 +90,7 @@ pub const CHECKS: [Check; 12] = [
     typography,
     commands,
     transcripts,
+    map,
 ];
 
 /// The root of the project: the folder that holds this package.

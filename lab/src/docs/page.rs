@@ -37,6 +37,8 @@ pub struct Link {
     pub line: usize,
     pub dest: String,
     pub image: bool,
+    /// As it is read, with [`GAP`] for code.
+    pub text: String,
 }
 
 /// Stands in the prose for what is not prose: a code span, an image, a line break.
@@ -123,6 +125,8 @@ struct Reader {
     in_fence: bool,
     /// Inside `<https://…>`, whose text is the address again.
     in_address: bool,
+    /// Inside a link, whose text goes to it, too.
+    in_link: bool,
     heading: bool,
     /// A `<!-- code: … -->` whose fence has to come next.
     pending: Option<(usize, String)>,
@@ -148,6 +152,7 @@ impl Reader {
             block: Vec::new(),
             in_fence: false,
             in_address: false,
+            in_link: false,
             heading: false,
             pending: None,
         }
@@ -165,6 +170,7 @@ impl Reader {
             Event::Text(text) => self.text(&text, line),
             Event::Code(code) => {
                 self.block.push((line, GAP));
+                self.link_text(&GAP.to_string());
                 if let Some(heading) = self.open_heading() {
                     heading.text.push_str(&code);
                 }
@@ -173,6 +179,7 @@ impl Reader {
             Event::Html(html) | Event::InlineHtml(html) => self.comment(&html, line),
             Event::SoftBreak | Event::HardBreak => {
                 self.block.push((line, GAP));
+                self.link_text(" ");
                 if let Some(heading) = self.open_heading() {
                     heading.text.push(' ');
                 }
@@ -195,13 +202,14 @@ impl Reader {
             }
             Tag::Link { link_type, dest_url, .. } => {
                 self.in_address = matches!(link_type, LinkType::Autolink | LinkType::Email);
-                let dest = dest_url.to_string();
-                self.page.links.push(Link { line, dest, image: false });
+                self.in_link = true;
+                let (dest, text) = (dest_url.to_string(), String::new());
+                self.page.links.push(Link { line, dest, image: false, text });
             }
             Tag::Image { dest_url, .. } => {
                 self.block.push((line, GAP));
-                let dest = dest_url.to_string();
-                self.page.links.push(Link { line, dest, image: true });
+                let (dest, text) = (dest_url.to_string(), String::new());
+                self.page.links.push(Link { line, dest, image: true, text });
             }
             Tag::Heading { level, .. } => {
                 self.flush(None);
@@ -218,6 +226,7 @@ impl Reader {
         match tag {
             TagEnd::CodeBlock => self.in_fence = false,
             TagEnd::Link => {
+                self.in_link = false;
                 if std::mem::take(&mut self.in_address) {
                     self.block.push((0, GAP));
                 }
@@ -239,8 +248,15 @@ impl Reader {
         if let Some(heading) = self.open_heading() {
             heading.text.push_str(text);
         }
+        self.link_text(text);
         if !self.in_address {
             self.block.extend(text.chars().map(|c| (line, c)));
+        }
+    }
+
+    fn link_text(&mut self, text: &str) {
+        if let Some(link) = self.page.links.last_mut().filter(|_| self.in_link) {
+            link.text.push_str(text);
         }
     }
 
@@ -286,6 +302,7 @@ mod tests {
         assert_eq!(page.snippets[0].fence, Some(0));
         assert_eq!((page.snippets[1].line, page.snippets[1].fence), (11, None));
         assert_eq!((page.links[0].line, page.links[0].dest.as_str()), (10, "x.md"));
+        assert_eq!(page.links[0].text, "it");
         assert_eq!(page.undefined, [(10, "nowhere".to_owned())]);
         assert_eq!((page.section_at(2), page.section_at(3)), (0, 1));
     }
