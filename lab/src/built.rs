@@ -12,6 +12,13 @@ pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
     build(package, binary, !cfg!(debug_assertions))
 }
 
+/// The same of an example. With the whole workspace in view: alone, each package would have what it
+/// tests with, this library, compiled once more, with the features that it needs itself.
+pub(crate) fn built_example(example: &str) -> Result<PathBuf, String> {
+    let folder = compiled(&["--workspace", "--example", example], !cfg!(debug_assertions))?;
+    Ok(folder.join("examples").join(example))
+}
+
 /// The same, optimised: what is measured is never a debug build.
 pub(crate) fn built_to_measure(package: &str, binary: &str) -> Result<PathBuf, String> {
     build(package, binary, true)
@@ -25,14 +32,19 @@ pub(crate) fn build_all_to_measure() -> Result<(), String> {
 }
 
 fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> {
+    Ok(compiled(&["--package", package, "--bin", binary], release)?.join(binary))
+}
+
+/// Builds what the last of these words names, and says in which folder it is.
+fn compiled(what: &[&str], release: bool) -> Result<PathBuf, String> {
     let target = target_folder()?;
     let mut cargo = cargo(&target);
-    cargo.args(["--package", package, "--bin", binary]);
+    cargo.args(what);
     if release {
         cargo.arg("--release");
     }
-    run(cargo, binary)?;
-    Ok(target.join(if release { "release" } else { "debug" }).join(binary))
+    run(cargo, what.last().unwrap_or(&"it"))?;
+    Ok(target.join(if release { "release" } else { "debug" }))
 }
 
 /// Builds a package of another workspace, optimised, and says in which folder its programs are.

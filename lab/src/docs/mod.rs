@@ -23,6 +23,7 @@ pub(crate) use figures::{SCALING, TRACES, bless as draw_figures, scaling, timeli
 pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;
+pub(crate) use links::section;
 pub use snippets::snippets;
 pub use typography::typography;
 
