@@ -82,9 +82,9 @@ impl Server {
 
     /// Asks whether this client has sent something.
     ///
-    /// Step 2. Not every error is one: "nothing yet" (`common::would_block`) is the usual answer. Any
-    /// other ends this connection (`abandon`), and this one only. Trap: a client that has left is
-    /// no error either, but 0 bytes; and who leaves its answers unread (`wants_read`) is not asked.
+    /// Step 4. Not every error is one: "nothing yet" (`common::would_block`) is the usual answer. Any
+    /// other ends this connection (`abandon`), and this one only. Trap: whoever sends and leaves its
+    /// answers unread makes the queue grow for ever, unless it is not asked meanwhile (`wants_read`).
     fn receive(&mut self, client: usize) {
         let connection = &mut self.clients[client];
         let peer = connection.peer();
@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    /// Step 4. Whoever is finished (`is_finished`) is closed: dropped. Then accepting may go on, if
+    /// Step 2. Whoever is finished (`is_finished`) is closed: dropped. Then accepting may go on, if
     /// it was paused (`resume`). Trap: not earlier in the turn, for positions would move.
     fn close_finished(&mut self) {}
 }

@@ -1,7 +1,7 @@
 //! Exercise to chapter 4: finish a server on select(2).
 //!
-//! Loop, wait and accept are there. What is received is answered into the client's queue, and
-//! nobody sends it. The steps in the functions are yours. After each:
+//! Loop, wait, accept and receive are there. What is received is answered into the client's queue,
+//! and nobody sends it. The steps in the functions are yours. After each:
 //!
 //! ```text
 //! cargo run -p lab -- exercise select  # judges this file, and says what is next
@@ -14,7 +14,7 @@
 mod limits;
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason};
+use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
 use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
@@ -89,7 +89,7 @@ impl Server {
         }
         for client in &self.clients {
             highest = highest.max(client.as_fd().as_raw_fd());
-            // Step 2. What one send did not take goes out when there is room: say so (`outputs`).
+            // Step 3. What one send did not take goes out when there is room: say so (`outputs`).
             // Trap: a socket nearly always has room, and its end of input is readable for ever.
             // Whom you ask about for nothing wakes select at once (`wants_write`, `wants_read`).
             inputs.insert(client.as_fd());
@@ -125,11 +125,7 @@ impl Server {
         }
     }
 
-    /// One recv, and the answer to it into the queue.
-    ///
-    /// Step 3. An error ends this connection (`abandon`) and no other; but "nothing there after
-    /// all" (`common::would_block`) is none. Trap: end of input is `Ok(0)`, and still no reason to
-    /// throw away what is queued.
+    /// One recv, and the answer to it into the queue. The end of input, `Ok(0)`, is remembered.
     fn receive(&mut self, client: usize) {
         let connection = &mut self.clients[client];
         let peer = connection.peer();
@@ -138,21 +134,23 @@ impl Server {
                 info!("received {} from {peer}", preview(&self.buffer[..count]));
                 self.reply.answer(&self.buffer[..count], connection.queue_mut());
             }
-            Err(error) => info!("nothing from {peer}: {}", reason(&error)),
+            Err(error) if would_block(&error) => {}
+            Err(_) => connection.abandon(),
         }
         // At once: mostly there is room.
         self.send(client);
     }
 
     /// Step 1. One send of what is queued, if anything is. Trap: it may take only a part, or
-    /// nothing (`common::would_block`); what is left stays queued. Any other error ends this
-    /// connection.
+    /// nothing (`would_block`); what is left stays queued. Any other error ends this connection
+    /// (`abandon`), and no other.
     fn send(&mut self, client: usize) {
         let connection = &self.clients[client];
         info!("{} bytes wait for {}", connection.queue().len(), connection.peer());
     }
 
-    /// Step 4. Whoever is finished (`is_finished`) is closed: dropped. Then accepting may go on, if
-    /// it was paused (`resume`). Trap: not earlier in the turn, for positions would move.
+    /// Step 2. Whoever is finished (`is_finished`: nothing more will come, and nothing is left to
+    /// send) is closed: dropped. Then accepting may go on, if it was paused (`resume`). Trap: not
+    /// earlier in the turn, for positions would move.
     fn close_finished(&mut self) {}
 }

@@ -52,7 +52,7 @@ fn serve(args: Args) -> io::Result<()> {
 
 /// The listener's task: accept, serve, accept the next.
 ///
-/// Step 1. Give each client a task of its own (`spawn`). Trap: `.await` waits for what stands
+/// Step 2. Give each client a task of its own (`spawn`). Trap: `.await` waits for what stands
 /// before it; here that is all that a client will ever say, and nobody else is accepted meanwhile.
 async fn accept_all(executor: Rc<Executor>, listener: Rc<Listener>, args: Rc<Args>) {
     let ready = Readiness::new(&executor, Rc::clone(&listener) as _);
@@ -114,7 +114,7 @@ struct Client {
 }
 
 impl Client {
-    /// Step 2. Stop the task until there is something to receive (`readable`), instead of asking
+    /// Step 1. Stop the task until there is something to receive (`readable`), instead of asking
     /// again after a while. Trap: a client that always has more must not keep the thread. An
     /// `.await` is the only place where others get it, and one that is never reached is none.
     async fn recv(&mut self, executor: &Executor, buffer: &mut [u8]) -> io::Result<usize> {

@@ -12,7 +12,7 @@
 //! One solution is `selectors/src/main.rs`, on any backend.
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason};
+use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
 use log::info;
 use selectors::{DefaultSelector, EVENT_READ, SelectorKey};
 use std::collections::HashMap;
@@ -116,13 +116,10 @@ impl Server {
     ///
     /// Step 1. Answer into the client's queue (`reply`), and send at once.
     ///
-    /// Step 2. What one send did not take goes out when there is room: write a function `write`, of
+    /// Step 3. What one send did not take goes out when there is room: write a function `write`, of
     /// the same form as this one, and have the selector call it (`selector.modify`, EVENT_WRITE)
     /// until the queue is empty; then `read` again. Trap: who waits for both reads on and on from a
     /// client that leaves its answers unread; who waits for room all the time never sleeps.
-    ///
-    /// Step 3. At the end of its input (`Ok(0)`), or an error, a client is closed; but "nothing there
-    /// after all" (`common::would_block`) is no error. See `close`.
     fn read(&mut self, key: &Key) {
         // Closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
@@ -133,11 +130,12 @@ impl Server {
                 let reply = self.reply;
                 info!("{reply:?} of {} is due to {peer}", preview(&self.buffer[..count]));
             }
-            Err(error) => info!("nothing from {peer}: {}", reason(&error)),
+            Err(error) if would_block(&error) => {}
+            Err(_) => self.close(key),
         }
     }
 
-    /// Step 4. Closes a client. Trap: its socket has two owners, and the key in the selector is one
+    /// Step 2. Closes a client. Trap: its socket has two owners, and the key in the selector is one
     /// of them (`unregister`). Afterwards accepting may go on, if it was paused (`resume`).
     fn close(&mut self, key: &Key) {
         self.clients.remove(&key.fd);

@@ -141,14 +141,14 @@ impl Server {
 
     /// Asks the kernel for what is next for this client.
     ///
-    /// Step 2. Only while we want to read (`wants_read`). A request that is under way goes on by
-    /// itself: from a client that leaves its answers unread, have it cancelled. Trap: after the end
-    /// of input each request to receive is completed at once.
-    ///
-    /// Step 3. Whoever is finished (`is_finished`, and nothing lent) is closed: removed from
+    /// Step 2. Whoever is finished (`is_finished`, and nothing lent) is closed: removed from
     /// `clients`. Then accepting may go on, if it was paused (`resume`). Trap: while anything is under
     /// way for it, its place must not become another's. Cancel, and wait for the last completion;
     /// what is lent to a client that was lost has to come back, too.
+    ///
+    /// Step 3. Receive only while we want to read (`wants_read`). A request that is under way goes on
+    /// by itself: from a client that leaves its answers unread, have it cancelled. Trap: after the
+    /// end of input each request to receive is completed at once.
     fn go_on(&mut self, client: usize) {
         self.send(client);
         let Client { connection, receiving, .. } = &mut self.clients[client];
