@@ -160,9 +160,9 @@ impl Server {
     fn epitaph(&mut self) -> Option<String> {
         // The clients may know of the end before it can be waited for.
         let how = soon(Duration::from_millis(50), || self.process.ended())?;
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match lines.back() {
-            Some(line) => format!("{how}, its last words: {line}"),
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match last_words(lines.make_contiguous()) {
+            Some(words) => format!("{how}, its last words: {words}"),
             None => how,
         })
     }
@@ -222,6 +222,19 @@ impl Server {
     pub(crate) fn descriptors(&self) -> Result<u64, Fault> {
         observe::descriptors(self.process.pid())
             .map_or_else(|| unseen("its descriptors are not seen here"), Ok)
+    }
+}
+
+/// The line that says why. A panic in Rust says where in one line, why in the next, and ends with a
+/// note on backtraces.
+fn last_words(lines: &[String]) -> Option<String> {
+    let told = match lines {
+        [told @ .., note] if note.starts_with("note: run with `RUST_BACKTRACE") => told,
+        told => told,
+    };
+    match told {
+        [.., place, why] if place.contains(" panicked at ") => Some(format!("{place} {why}")),
+        told => told.last().cloned(),
     }
 }
 
@@ -336,6 +349,18 @@ mod tests {
         assert_eq!(found("listening on [::]:80\n").as_deref(), Some("[::1]:80"));
         assert_eq!(found("listening on 127.0.0.1:80"), None, "8001 may be on its way");
         assert_eq!(found("listening on a port\n"), None);
+    }
+
+    #[test]
+    fn the_last_words_of_a_panic_are_not_the_note_behind_it() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let panic = "received b'x'\nthread 'main' (7) panicked at main.rs:9:5:\nindex out of bounds\n\
+                     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+        let words = "thread 'main' (7) panicked at main.rs:9:5: index out of bounds";
+        assert_eq!(last_words(&lines(panic)).as_deref(), Some(words));
+        let other = "Traceback (most recent call last):\nOSError: [Errno 98]";
+        assert_eq!(last_words(&lines(other)).as_deref(), Some("OSError: [Errno 98]"));
+        assert_eq!(last_words(&[]), None);
     }
 
     #[test]
