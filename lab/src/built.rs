@@ -12,6 +12,13 @@ pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
     build(package, binary, !cfg!(debug_assertions))
 }
 
+/// The same of an example. With the whole workspace in view: alone, each package would have what it
+/// tests with, this library, compiled once more, with the features that it needs itself.
+pub(crate) fn built_example(example: &str) -> Result<PathBuf, String> {
+    let folder = compiled(&["--workspace", "--example", example], !cfg!(debug_assertions))?;
+    Ok(folder.join("examples").join(example))
+}
+
 /// The same, optimised: what is measured is never a debug build.
 pub(crate) fn built_to_measure(package: &str, binary: &str) -> Result<PathBuf, String> {
     build(package, binary, true)
@@ -25,14 +32,19 @@ pub(crate) fn build_all_to_measure() -> Result<(), String> {
 }
 
 fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> {
+    Ok(compiled(&["--package", package, "--bin", binary], release)?.join(binary))
+}
+
+/// Builds what the last of these words names, and says in which folder it is.
+fn compiled(what: &[&str], release: bool) -> Result<PathBuf, String> {
     let target = target_folder()?;
     let mut cargo = cargo(&target);
-    cargo.args(["--package", package, "--bin", binary]);
+    cargo.args(what);
     if release {
         cargo.arg("--release");
     }
-    run(cargo, binary)?;
-    Ok(program(&target, release, binary))
+    run(cargo, what.last().unwrap_or(&"it"))?;
+    Ok(profile(&target, release))
 }
 
 /// Builds a package of another workspace, optimised, and says in which folder its programs are.
@@ -59,7 +71,7 @@ pub(crate) fn built_copy(
         cargo.arg("--release");
     }
     match cargo.output() {
-        Ok(output) if output.status.success() => Ok(program(target, release, binary)),
+        Ok(output) if output.status.success() => Ok(profile(target, release).join(binary)),
         Ok(output) => {
             let told = String::from_utf8_lossy(&output.stderr);
             Err(format!("the copy of {binary} cannot be built:\n{}", told.trim_end()))
@@ -68,8 +80,9 @@ pub(crate) fn built_copy(
     }
 }
 
-fn program(target: &Path, release: bool, binary: &str) -> PathBuf {
-    target.join(if release { "release" } else { "debug" }).join(binary)
+/// Where cargo puts what it builds.
+fn profile(target: &Path, release: bool) -> PathBuf {
+    target.join(if release { "release" } else { "debug" })
 }
 
 /// Where this program was built, and so where others are.

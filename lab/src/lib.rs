@@ -3,6 +3,7 @@
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
 //! - [`faults`]: known mistakes, made on purpose, and which check finds them.
+//! - [`exercise`]: the same checks as the judge of the course's exercises.
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`tour`]: a server and its clients side by side, as it happens.
 //! - [`claims`]: what the notes say, and what is measured here.
@@ -16,6 +17,7 @@ mod built;
 pub mod check;
 pub mod claims;
 pub mod docs;
+pub mod exercise;
 pub mod faults;
 pub mod language;
 mod measure;

@@ -389,6 +389,7 @@ fn a_command_that_differs_or_cannot_run_is_found() {
     for (new, words) in [
         ("cargo run -p dmeo", "the workspace has no package dmeo"),
         ("cargo run --bin other", "there is no binary other"),
+        ("cargo run --example other", "there is no example other"),
         ("cargo run", "say which"),
         ("cargo run --manifest-path demo/Crago.toml", "there is no manifest demo/Crago.toml"),
         ("printf 'a' | cargo run -p nobody -- -p demo", "no package nobody"),

@@ -80,7 +80,7 @@ pub struct CheckArgs {
 }
 
 /// The names of the checks, in the order of the report.
-fn names() -> Vec<&'static str> {
+pub(crate) fn names() -> Vec<&'static str> {
     CHECKS.iter().map(|check| check.name).collect()
 }
 
@@ -94,6 +94,11 @@ pub fn main(args: &CheckArgs) -> ExitCode {
     } else {
         subjects(args).and_then(|subjects| judge(&subjects, args, &mut report))
     };
+    status(judged)
+}
+
+/// How a judge ends that found so many shortfalls.
+pub(crate) fn status(judged: Result<usize, Ended>) -> ExitCode {
     match judged {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -113,7 +118,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
 }
 
 /// Why nothing, or not everything, was judged.
-enum Ended {
+pub(crate) enum Ended {
     Usage(String),
     Failed(String),
     Unread(io::Error),

@@ -165,11 +165,9 @@ impl Server {
             let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             (!lines.is_empty()).then_some(())
         });
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        // Rust says last how a panic could say more.
-        let last = lines.iter().rev().find(|line| !line.starts_with("note: "));
-        Some(match last {
-            Some(line) => format!("{how}, its last words: {line}"),
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match last_words(lines.make_contiguous()) {
+            Some(words) => format!("{how}, its last words: {words}"),
             None => how,
         })
     }
@@ -230,6 +228,11 @@ impl Server {
         observe::descriptors(self.process.pid())
             .map_or_else(|| unseen("its descriptors are not seen here"), Ok)
     }
+}
+
+/// The last line but what Rust says last, how a panic could say more.
+fn last_words(lines: &[String]) -> Option<&str> {
+    lines.iter().rev().map(String::as_str).find(|line| !line.starts_with("note: "))
 }
 
 /// Both outputs of a server that starts: read without waiting, until it listens.
@@ -343,6 +346,17 @@ mod tests {
         assert_eq!(found("listening on [::]:80\n").as_deref(), Some("[::1]:80"));
         assert_eq!(found("listening on 127.0.0.1:80"), None, "8001 may be on its way");
         assert_eq!(found("listening on a port\n"), None);
+    }
+
+    #[test]
+    fn the_last_words_of_a_panic_are_not_the_note_behind_it() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let panic = "received b'x'\nthread 'main' (7) panicked at main.rs:9:5:\nindex out of bounds\n\
+                     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+        assert_eq!(last_words(&lines(panic)), Some("index out of bounds"));
+        let other = "Traceback (most recent call last):\nOSError: [Errno 98]";
+        assert_eq!(last_words(&lines(other)), Some("OSError: [Errno 98]"));
+        assert_eq!(last_words(&[]), None);
     }
 
     #[test]

@@ -79,19 +79,20 @@ fn typed(fence: &Fence) -> Vec<&str> {
     commands.map(|line| line.split("  #").next().unwrap_or(line).trim_end()).collect()
 }
 
-/// Whether cargo finds the package and the binary that `command` names.
+/// Whether cargo finds the package, and the binary or the example, that `command` names.
 fn judge(root: &Path, packages: &[Package], command: &str, typed: bool) -> Result<(), String> {
     let mut words = command.split_whitespace().skip_while(|word| *word != "cargo").skip(1);
     let Some(verb @ ("run" | "test" | "build")) = words.next() else {
         return Ok(());
     };
-    let (mut package, mut binary) = (None, None);
+    let (mut package, mut binary, mut example) = (None, None, None);
     // What is after -- belongs to the program.
     let mut words = words.take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         match word {
             "-p" | "--package" => package = words.next(),
             "--bin" => binary = words.next(),
+            "--example" => example = words.next(),
             // A workspace of its own, where our names mean nothing.
             "--manifest-path" => {
                 let manifest = words.next().unwrap_or_default();
@@ -113,7 +114,12 @@ fn judge(root: &Path, packages: &[Package], command: &str, typed: bool) -> Resul
             return Err(format!("there is no binary {name}"));
         }
     }
-    if verb == "run" && binary.is_none() {
+    if let Some(name) = example.filter(is_name) {
+        if !among.iter().any(|p| p.examples.iter().any(|e| e == name)) {
+            return Err(format!("there is no example {name}"));
+        }
+    }
+    if verb == "run" && binary.or(example).is_none() {
         match (package, among.as_slice()) {
             (None, _) if typed => return Err("say which: add -p NAME or --bin NAME".to_owned()),
             (Some(name), [one]) if !one.runs() => {

@@ -3,6 +3,7 @@
 use super::chapters::Course;
 use super::page::{Link, Page};
 use super::{Problem, resolve};
+use crate::language::Language;
 use std::collections::HashMap;
 
 /// Every relative link has its file, every fragment its heading. The course is checked without a
@@ -89,6 +90,20 @@ pub(super) fn slugs(page: &Page) -> Vec<String> {
         .collect()
 }
 
+/// Where a chapter has the section of that English fragment: `docs/zh/04-select.md#等待`. The headings
+/// of the two languages answer each other one by one.
+pub(crate) fn section(
+    course: &Course,
+    chapter: &str,
+    fragment: &str,
+    language: Language,
+) -> Option<String> {
+    let page = |language: Language| course.page(&format!("docs/{}/{chapter}.md", language.code()));
+    let index = slugs(page(Language::English)?).iter().position(|slug| slug == fragment)?;
+    let page = page(language)?;
+    Some(format!("{}#{}", page.path, slugs(page).get(index)?))
+}
+
 /// Lower case, spaces to hyphens, punctuation of any width left out; 汉字 stay.
 fn slug(heading: &str) -> String {
     let kept = heading.trim().chars().filter_map(|c| match c {
@@ -125,7 +140,6 @@ pub(super) fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     // Each expectation is the fragment that a Git host gives such a heading.
     #[test]

@@ -1,4 +1,4 @@
-//! What `cargo run` can run here: the packages of the workspace and their binaries.
+//! What `cargo run` can run here: the packages of the workspace, their binaries and their examples.
 
 use super::{names, read};
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::path::Path;
 pub(super) struct Package {
     pub name: String,
     pub binaries: Vec<String>,
+    pub examples: Vec<String>,
     /// `default-run`: what `cargo run -p NAME` runs where there are several.
     default: Option<String>,
 }
@@ -29,15 +30,16 @@ pub(super) fn packages(root: &Path) -> Vec<Package> {
 fn package(root: &Path, member: &str) -> Option<Package> {
     let manifest = read(root, &format!("{member}/Cargo.toml")).ok()?;
     let name = unquoted(&value(&manifest, "[package]", "name")?);
-    let mut binaries: Vec<_> = names(root, &format!("{member}/src/bin"))
-        .iter()
-        .map(|file| file.strip_suffix(".rs").unwrap_or(file).to_owned())
-        .collect();
+    let programs = |folder: &str| -> Vec<_> {
+        let files = names(root, &format!("{member}/{folder}"));
+        files.iter().map(|file| file.strip_suffix(".rs").unwrap_or(file).to_owned()).collect()
+    };
+    let (mut binaries, examples) = (programs("src/bin"), programs("examples"));
     if root.join(member).join("src/main.rs").is_file() {
         binaries.push(name.clone());
     }
     let default = value(&manifest, "[package]", "default-run").map(|v| unquoted(&v));
-    Some(Package { name, binaries, default })
+    Some(Package { name, binaries, examples, default })
 }
 
 fn unquoted(text: &str) -> String {

@@ -25,6 +25,7 @@ pub(crate) use figures::{SCALING, TRACES, bless as draw_figures, scaling, timeli
 pub use images::images;
 pub use ledger::one_sided;
 pub use links::links;
+pub(crate) use links::section;
 pub use map::map;
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};

@@ -36,6 +36,8 @@ impl Process {
         let child = Command::new("/bin/sh")
             .args(["-c", &format!("{limit}{BECOME}"), "sh"])
             .args(command)
+            // It would bury what a panic says.
+            .env("RUST_BACKTRACE", "0")
             .stdin(watchdog::input()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

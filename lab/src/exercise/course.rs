@@ -1,0 +1,278 @@
+//! The exercises, in the order of the course, and where to read on when one falls short.
+
+use crate::check::programs::{PROGRAMS, Program};
+use crate::docs::{Course, section};
+use crate::language::Language;
+
+/// A skeleton to be finished, judged as the program of the course that it leads to.
+pub(crate) struct Exercise {
+    /// A row of `lab/src/check/programs.rs`: how it is run and judged, and its solution.
+    pub name: &'static str,
+    /// Without its ending: `04-select`.
+    pub chapter: &'static str,
+    /// What is to be written, in a few words of each language.
+    pub task: [&'static str; 2],
+    /// Where the chapter explains what, as the English fragment.
+    parts: Parts,
+}
+
+/// The sections of a chapter, by what a server has to do.
+struct Parts {
+    wait: &'static str,
+    accept: &'static str,
+    receive: &'static str,
+    /// Until the first answer is out.
+    answer: &'static str,
+    /// What to watch for, and what not.
+    watch: &'static str,
+    close: &'static str,
+}
+
+/// The sections that are better for one check of one exercise than what is said below.
+const ASIDE: &[(&str, &str, &str)] = &[
+    ("select", "urgent", "the-urgent-byte"),
+    ("nonblocking", "no_delay", "asking-less-often"),
+    ("coroutines", "flooder", "where-it-breaks"),
+];
+
+pub(crate) const EXERCISES: &[Exercise] = &[
+    Exercise {
+        name: "blocking",
+        chapter: "02-blocking",
+        task: ["the conversation with one client", "与一个客户端的会话"],
+        parts: Parts {
+            wait: "one-client-at-a-time",
+            accept: "one-client-at-a-time",
+            receive: "the-conversation",
+            answer: "the-conversation",
+            watch: "the-conversation",
+            close: "the-conversation",
+        },
+    },
+    Exercise {
+        name: "nonblocking",
+        chapter: "03-nonblocking",
+        task: [
+            "a call that never sleeps: accept, receive, send, close",
+            "谁都不睡的调用：接受、接收、发送、关闭",
+        ],
+        parts: Parts {
+            wait: "the-loop",
+            accept: "a-new-client",
+            receive: "receiving",
+            answer: "sending",
+            watch: "sending",
+            close: "receiving",
+        },
+    },
+    Exercise {
+        name: "select",
+        chapter: "04-select",
+        task: ["sending, what to watch, errors, the close", "发送、关注什么、出错时怎么办、关闭"],
+        parts: Parts {
+            wait: "the-wait",
+            accept: "a-new-client",
+            receive: "receiving",
+            answer: "sending",
+            watch: "the-wait",
+            close: "closing",
+        },
+    },
+    Exercise {
+        name: "poll",
+        chapter: "05-poll",
+        task: [
+            "the flags to ask for, the end of a turn, a pause",
+            "要求报告哪些标志、一轮的末尾、暂停接受",
+        ],
+        parts: Parts {
+            wait: "the-wait",
+            accept: "the-wait",
+            receive: "what-the-flags-mean",
+            answer: "what-to-watch-for",
+            watch: "what-to-watch-for",
+            close: "the-end-of-the-turn",
+        },
+    },
+    Exercise {
+        name: "epoll",
+        chapter: "06-epoll",
+        task: [
+            "what the kernel is told, a signal, the close",
+            "告诉内核什么、来了信号怎么办、关闭",
+        ],
+        parts: Parts {
+            wait: "the-wait",
+            accept: "a-new-client",
+            receive: "an-event",
+            answer: "what-to-watch-from-now-on",
+            watch: "what-to-watch-from-now-on",
+            close: "closing",
+        },
+    },
+    Exercise {
+        name: "selectors",
+        chapter: "07-selectors",
+        task: ["the callbacks read and write, and the close", "回调 read 和 write，以及关闭"],
+        parts: Parts {
+            wait: "the-wait",
+            accept: "callbacks",
+            receive: "callbacks",
+            answer: "callbacks",
+            watch: "callbacks",
+            close: "what-ownership-buys",
+        },
+    },
+    Exercise {
+        name: "uring",
+        chapter: "08-asynchronous",
+        task: [
+            "what follows a completion: answer, go on, close",
+            "完成之后做什么：回答、继续、关闭",
+        ],
+        parts: Parts {
+            wait: "the-turn",
+            accept: "accepting-and-receiving",
+            receive: "accepting-and-receiving",
+            answer: "accepting-and-receiving",
+            watch: "back-pressure-and-closing",
+            close: "back-pressure-and-closing",
+        },
+    },
+    Exercise {
+        name: "coroutines",
+        chapter: "12-coroutines",
+        task: ["a task for each client, and where it stops", "每个客户端一个任务，任务在哪里停下"],
+        parts: Parts {
+            wait: "the-wait",
+            accept: "the-executor",
+            receive: "recv-and-its-wait",
+            answer: "recv-and-its-wait",
+            watch: "recv-and-its-wait",
+            close: "the-conversation",
+        },
+    },
+];
+
+impl Exercise {
+    /// How its solution is run and judged, and so the exercise.
+    pub(crate) fn row(&self) -> &'static Program {
+        let row = PROGRAMS.iter().find(|row| row.name == self.name);
+        row.expect("a test below looks for it")
+    }
+
+    /// As cargo knows it.
+    pub(crate) fn example(&self) -> String {
+        format!("exercise_{}", self.name)
+    }
+
+    /// What the learner edits.
+    pub(crate) fn file(&self) -> String {
+        format!("{}/examples/{}.rs", self.row().package, self.example())
+    }
+
+    /// What to compare it with.
+    pub(crate) fn solution(&self) -> String {
+        let Program { package, binary, .. } = self.row();
+        if package == binary {
+            format!("{package}/src/main.rs")
+        } else {
+            format!("{package}/src/bin/{binary}.rs")
+        }
+    }
+
+    /// Which section helps where this check falls short: its chapter, and the English fragment.
+    fn section(&self, check: &str) -> Option<(&'static str, &'static str)> {
+        let aside = ASIDE.iter().find(|(name, of, _)| *name == self.name && *of == check);
+        let own = match check {
+            _ if aside.is_some() => aside?.2,
+            "echo" | "no_delay" => self.parts.answer,
+            "byte_by_byte" | "flooder" => self.parts.receive,
+            "interleaved" => self.parts.accept,
+            "half_close" | "data_with_fin" | "resets" | "comes_and_goes" => self.parts.close,
+            "never_reads" | "idle_cpu" => self.parts.watch,
+            "asleep_in" | "stop_continue" => self.parts.wait,
+            "many_clients" | "out_of_descriptors" => "where-it-breaks",
+            // What is the same in all servers is explained once.
+            "in_order" => return Some(("04-select", "who-is-answered-first")),
+            "urgent" => return Some(("04-select", "the-urgent-byte")),
+            "closed_output" => return Some(("04-select", "the-contract")),
+            "port_in_use" | "bad_command_line" | "addresses" | "restart" => {
+                return Some(("04-select", "start"));
+            }
+            _ => return None,
+        };
+        Some((self.chapter, own))
+    }
+
+    /// The same as one opens it: `docs/zh/04-select.md#等待`.
+    pub(crate) fn help(&self, check: &str, course: &Course, language: Language) -> Option<String> {
+        let (chapter, fragment) = self.section(check)?;
+        section(course, chapter, fragment, language)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::suite::CHECKS;
+    use crate::docs::root;
+
+    #[test]
+    fn each_exercise_has_its_skeleton_and_its_solution() {
+        for exercise in EXERCISES {
+            assert!(PROGRAMS.iter().any(|row| row.name == exercise.name), "{}", exercise.name);
+            for path in [exercise.file(), exercise.solution()] {
+                assert!(root().join(&path).is_file(), "{}: no {path}", exercise.name);
+            }
+        }
+    }
+
+    /// All checks of all solutions run there; `lab/tests/exercises.rs` need not run them again.
+    #[test]
+    fn each_solution_is_held_to_the_contract_by_its_package() {
+        for exercise in EXERCISES {
+            let path = root().join(exercise.row().package).join("tests/contract.rs");
+            let tests = std::fs::read_to_string(&path).expect("each package has it");
+            let row = format!("contract_tests!({}, ", exercise.name);
+            assert!(tests.contains(&row), "{}: no {row}…", path.display());
+        }
+    }
+
+    #[test]
+    fn each_skeleton_belongs_to_an_exercise() {
+        for row in PROGRAMS {
+            let folder = root().join(row.package).join("examples");
+            for entry in folder.read_dir().into_iter().flatten().flatten() {
+                let path = entry.path();
+                let known = |exercise: &Exercise| root().join(exercise.file()) == path;
+                assert!(EXERCISES.iter().any(known), "{}: nobody judges it", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn each_shortfall_has_a_section_that_helps_in_both_languages() {
+        let course = Course::read(&root()).expect("the documents can be read");
+        for exercise in EXERCISES {
+            for check in CHECKS {
+                for language in Language::BOTH {
+                    let found = exercise.help(check.name, &course, language);
+                    let (name, asked) = (exercise.name, exercise.section(check.name));
+                    assert!(found.is_some(), "{name}: {}: no heading {asked:?}", check.name);
+                }
+            }
+        }
+        let select = EXERCISES.iter().find(|exercise| exercise.name == "select");
+        let found = select.expect("it is there").help("never_reads", &course, Language::Chinese);
+        assert_eq!(found.as_deref(), Some("docs/zh/04-select.md#等待"));
+    }
+
+    #[test]
+    fn what_is_better_explained_aside_is_an_exercise_and_a_check() {
+        for (name, of, _) in ASIDE {
+            assert!(EXERCISES.iter().any(|exercise| exercise.name == *name), "{name}");
+            assert!(CHECKS.iter().any(|check| check.name == *of), "{of}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! `lab exercise`: servers to be finished by whoever learns, and the contract as their judge.
+//!
+//! Each I/O model has a skeleton, `PACKAGE/examples/exercise_NAME.rs`, that compiles, serves a
+//! little and falls short. It is judged exactly as the course's own program is, which is the
+//! solution; and each shortfall names the section of the course that helps.
+
+mod course;
+
+use crate::built::{built, built_example};
+use crate::check::report::Report;
+use crate::check::server::{Server, Start};
+use crate::check::subject::{Gives, Status, Subject};
+use crate::check::suite::{self, CHECKS};
+use crate::check::{Ended, ask, names, status};
+use crate::docs::{self, Course};
+use crate::language::Language;
+use crate::table::say;
+use clap::builder::PossibleValuesParser;
+use console::{Alignment, pad_str};
+use course::{EXERCISES, Exercise};
+use std::io;
+use std::process::ExitCode;
+
+/// Judges an exercise of the course: a server that you finish
+///
+/// Without a name: the list of the exercises. With one: its skeleton is built and judged as `lab
+/// check` judges the course's own program. Under each check that falls short stands what to read,
+/// and in the end what is next. Exit status 1 as long as anything falls short.
+///
+///   lab exercise select               all checks, some of them slow while much is missing
+///   lab exercise select --first       up to the first shortfall
+///   lab exercise select --only echo
+///   lab exercise select --solution    the course's own program, judged in the same way
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct ExerciseArgs {
+    /// An exercise, such as select
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    /// Stop at the first check that falls short
+    #[arg(long, requires = "name")]
+    first: bool,
+
+    /// This check only (see `lab check --list`); may be given several times
+    #[arg(long, value_name = "CHECK", hide_possible_values = true, requires = "name",
+          value_parser = PossibleValuesParser::new(names()))]
+    only: Vec<String>,
+
+    /// Judge the course's own program instead
+    #[arg(long, requires = "name")]
+    solution: bool,
+
+    /// The language of the list, and of what helps
+    #[arg(long, value_enum, default_value = "en")]
+    lang: Language,
+}
+
+impl ExerciseArgs {
+    /// These words in the language asked for.
+    fn say<'a>(&self, [en, zh]: [&'a str; 2]) -> &'a str {
+        match self.lang {
+            Language::English => en,
+            Language::Chinese => zh,
+        }
+    }
+}
+
+/// Runs `lab exercise`.
+#[must_use]
+pub fn main(args: &ExerciseArgs) -> ExitCode {
+    suite::descriptor_limit();
+    status(match &args.name {
+        None => list(args).map(|()| 0).map_err(Ended::from),
+        Some(name) => named(name).and_then(|exercise| judge(exercise, args)),
+    })
+}
+
+fn named(name: &str) -> Result<&'static Exercise, Ended> {
+    EXERCISES.iter().find(|exercise| exercise.name == name).ok_or_else(|| {
+        let known: Vec<_> = EXERCISES.iter().map(|exercise| exercise.name).collect();
+        Ended::Usage(format!("no exercise '{name}': there are {}", known.join(", ")))
+    })
+}
+
+fn list(args: &ExerciseArgs) -> io::Result<()> {
+    let wide = |text: &str, columns| pad_str(text, columns, Alignment::Left, None).into_owned();
+    EXERCISES.iter().try_for_each(|exercise| {
+        let number = exercise.chapter.split('-').next().unwrap_or_default();
+        let number = number.trim_start_matches('0');
+        let chapter = match args.lang {
+            Language::English => format!("chapter {number}"),
+            Language::Chinese => format!("第 {number} 章"),
+        };
+        let (name, file) = (exercise.name, exercise.file());
+        let (name, chapter, file) = (wide(name, 13), wide(&chapter, 12), wide(&file, 48));
+        say(&format!("{name}{chapter}{file}{}\n", args.say(exercise.task)))
+    })
+}
+
+/// How many checks fall short.
+fn judge(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
+    let row = exercise.row();
+    let binary = if args.solution {
+        built(row.package, row.binary)
+    } else {
+        built_example(&exercise.example())
+    };
+    let subject = row.subject(&binary.map_err(Ended::Failed)?);
+    let course = Course::read(&docs::root())
+        .map_err(|error| Ended::Failed(format!("the course: {}", common::reason(&error))))?;
+    // One that does not run at all is one line, not one for each check.
+    Server::try_start(&subject, Start::default()).map(drop).map_err(Ended::Failed)?;
+    let mut report = Report::new();
+    report.heading(&subject.heading())?;
+    let judged = Judged { exercise, args, course, report };
+    Ok(judged.go_through(subject)?)
+}
+
+/// What a server gives that falls short of this check. To wait for answers that it has none of, or
+/// for a second client that it does not see, takes ten seconds each time, and shows nothing new.
+const GATES: [(&str, Gives); 2] =
+    [("echo", Gives::Connections), ("interleaved", Gives::AnswersOne)];
+
+/// An exercise that is being judged.
+struct Judged<'a> {
+    exercise: &'a Exercise,
+    args: &'a ExerciseArgs,
+    course: Course,
+    report: Report,
+}
+
+impl Judged<'_> {
+    fn go_through(mut self, mut subject: Subject) -> io::Result<usize> {
+        let (mut held, mut short) = (0, Vec::new());
+        let (mut later, mut gate) = (Vec::new(), "");
+        let chosen =
+            |name: &str| self.args.only.is_empty() || self.args.only.iter().any(|o| o == name);
+        let declared = subject.clone();
+        for check in CHECKS.iter().filter(|check| chosen(check.name)) {
+            // What the model cannot hold by nature is not the learner's affair.
+            let by_nature = match declared.exception(check.name) {
+                Some(why) => Some(why.to_owned()),
+                None => (declared.gives < check.needs).then(|| ask(&declared, check).1),
+            };
+            if let Some(why) = by_nature {
+                self.report.line(Status::Except, check.name, &why)?;
+                continue;
+            }
+            if subject.gives < check.needs {
+                later.push(check.name);
+                continue;
+            }
+            let (status, text) = self.report.while_waiting(check.name, || ask(&subject, check));
+            self.report.line(status, check.name, &text)?;
+            match status {
+                Status::Ok => held += 1,
+                Status::Short => {
+                    self.help(check.name)?;
+                    short.push(check.name);
+                    if let Some((_, gives)) = GATES.iter().find(|(gate, _)| *gate == check.name) {
+                        subject.gives = *gives;
+                        gate = check.name;
+                    }
+                    if self.args.first {
+                        break;
+                    }
+                }
+                Status::Except | Status::Unseen => {}
+            }
+        }
+        if !later.is_empty() {
+            let later = later.join(" ");
+            say(&match self.args.lang {
+                Language::English => format!("        not asked before {gate} holds: {later}\n"),
+                Language::Chinese => format!("        {gate} 合格之后才检查：{later}\n"),
+            })?;
+        }
+        self.sum_up(held, &short, held + short.len() + later.len())?;
+        Ok(short.len())
+    }
+
+    /// What to read, under the line of a check that falls short.
+    fn help(&self, check: &str) -> io::Result<()> {
+        let read = self.args.say(["read", "读"]);
+        match self.exercise.help(check, &self.course, self.args.lang) {
+            Some(section) => say(&format!("        {read} {section}\n")),
+            None => Ok(()),
+        }
+    }
+
+    fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {
+        let Self { exercise, args, .. } = self;
+        let (file, solution) = (exercise.file(), exercise.solution());
+        let Some(next) = short.first() else {
+            return say(&match (args.lang, args.solution) {
+                (Language::English, false) => {
+                    format!("{held} of {asked} hold: all. Compare it with {solution}\n")
+                }
+                (Language::English, true) => {
+                    format!("{held} of {asked} hold: all. It is {solution}\n")
+                }
+                (Language::Chinese, false) => {
+                    format!("{asked} 项全部合格。对照一下 {solution}\n")
+                }
+                (Language::Chinese, true) => format!("{asked} 项全部合格，这就是 {solution}\n"),
+            });
+        };
+        if !args.first {
+            say(&match args.lang {
+                Language::English => format!("{held} of {asked} hold\n"),
+                Language::Chinese => format!("{asked} 项中有 {held} 项合格\n"),
+            })?;
+        }
+        let file = if args.solution { solution } else { file };
+        say(&match args.lang {
+            Language::English => format!("next: {next}, in {file}\n"),
+            Language::Chinese => format!("下一步：{next}，文件是 {file}\n"),
+        })
+    }
+}
