@@ -136,7 +136,7 @@ fn make(
 fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result<Outcome, Ended> {
     let row = mistake.row();
     // From here to the end of the judgement the copy is ours alone.
-    let copied = report.while_building(row.binary, Copied::lock).map_err(Ended::Failed)?;
+    let copied = report.while_queueing(Copied::lock).map_err(Ended::Failed)?;
     let change = copied.change(mistake).map_err(Ended::Failed)?;
     report.mistake(mistake, &change)?;
     if !row.here {

@@ -37,8 +37,8 @@ impl Report {
             Language::English => ["fault", "made in", "what goes wrong", "found by"],
             Language::Chinese => ["缺陷", "改的程序", "后果", "由哪些检查发现"],
         });
-        // The three short columns take 66, with their margins.
-        let room = columns().saturating_sub(66).max(30);
+        // The three short columns take 72, with their margins.
+        let room = columns().saturating_sub(72).max(30);
         for mistake in known::all() {
             let wrong = wrap(&self.wrong(mistake), room).join("\n");
             table.add_row([mistake.name, mistake.program, &wrong, &mistake.checks.join("\n")]);
@@ -99,15 +99,17 @@ impl Report {
 
     /// At a terminal, says what takes so long.
     pub(super) fn while_building<T>(&self, binary: &str, build: impl FnOnce() -> T) -> T {
-        let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(200));
-        bar.set_message(match self.language {
+        let message = match self.language {
             Language::English => format!("building {binary} (a minute the first time)"),
             Language::Chinese => format!("编译 {binary}（第一次要一分钟）"),
-        });
-        let result = build();
-        bar.finish_and_clear();
-        result
+        };
+        while_saying(message, build)
+    }
+
+    /// The same, of another `lab faults`.
+    pub(super) fn while_queueing<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let message = ["waiting for another lab faults", "等另一个 lab faults 做完"];
+        while_saying(self.of(message).to_owned(), wait)
     }
 
     /// What became of a mistake, and where it is explained.
@@ -141,6 +143,15 @@ impl Report {
             }
         })
     }
+}
+
+fn while_saying<T>(message: String, work: impl FnOnce() -> T) -> T {
+    let bar = ProgressBar::new_spinner();
+    bar.set_message(message);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let result = work();
+    bar.finish_and_clear();
+    result
 }
 
 impl Outcome {
