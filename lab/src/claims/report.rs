@@ -91,7 +91,8 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
         let _ = build_all_to_measure();
     }
     for experiment in chosen {
-        bar.set_message(experiment.name);
+        let first = of(&[" (builds its programs first)", "（先编译要用的程序）"], language);
+        bar.set_message(format!("{}{first}", experiment.name));
         let rows = rows(experiment, language);
         let mut table = table(match language {
             Language::English => ["claim", "verdict", "measured", "verdict holds?"],

@@ -138,7 +138,13 @@ pub(super) fn asleep_in(subject: &Subject) -> Seen {
         let seen = match calls.as_slice() {
             [first] => format!("idle, it sleeps in {first}"),
             [first, others @ ..] => {
-                format!("idle, it sleeps in {first}, its other threads in {}", others.join(", "))
+                let mut kinds = others.to_vec();
+                kinds.sort();
+                kinds.dedup();
+                let count = |kind: &String| others.iter().filter(|&other| other == kind).count();
+                let kinds = kinds.iter().map(|kind| format!("{kind} ({})", count(kind)));
+                let kinds = kinds.collect::<Vec<_>>().join(", ");
+                format!("idle, it sleeps in {first}, its other threads in {kinds}")
             }
             [] => return unseen("no thread is seen"),
         };

@@ -83,7 +83,7 @@ fn run() -> Found {
             format!(
                 "the caller, waiting for its worker: {caller}; the worker, computing: {worker}"
             ),
-            format!("调用者在等干活的线程：{caller}；干活的线程在计算：{worker}"),
+            format!("调用者在等工作线程：{caller}；工作线程在计算：{worker}"),
         ),
         Finding::new(
             (caller, computing, receiving) == ('S', 'R', 'S'),
