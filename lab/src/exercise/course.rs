@@ -29,11 +29,7 @@ struct Parts {
 }
 
 /// The sections that are better for one check of one exercise than what is said below.
-const ASIDE: &[(&str, &str, &str)] = &[
-    ("select", "urgent", "the-urgent-byte"),
-    ("nonblocking", "no_delay", "asking-less-often"),
-    ("coroutines", "flooder", "where-it-breaks"),
-];
+const ASIDE: &[(&str, &str, &str)] = &[("coroutines", "flooder", "where-it-breaks")];
 
 pub(crate) const EXERCISES: &[Exercise] = &[
     Exercise {
@@ -71,9 +67,9 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         task: ["sending, what to watch, errors, the close", "发送、关注什么、出错时怎么办、关闭"],
         parts: Parts {
             wait: "the-wait",
-            accept: "a-new-client",
+            accept: "the-loop",
             receive: "receiving",
-            answer: "sending",
+            answer: "the-message-queue",
             watch: "the-wait",
             close: "closing",
         },
@@ -91,7 +87,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             receive: "what-the-flags-mean",
             answer: "what-to-watch-for",
             watch: "what-to-watch-for",
-            close: "the-end-of-the-turn",
+            close: "what-the-flags-mean",
         },
     },
     Exercise {
@@ -102,12 +98,12 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             "告诉内核什么、来了信号怎么办、关闭",
         ],
         parts: Parts {
-            wait: "the-wait",
-            accept: "a-new-client",
+            wait: "the-loop",
+            accept: "what-it-remembers",
             receive: "an-event",
             answer: "what-to-watch-from-now-on",
             watch: "what-to-watch-from-now-on",
-            close: "closing",
+            close: "an-event",
         },
     },
     Exercise {
@@ -186,7 +182,7 @@ impl Exercise {
         let aside = ASIDE.iter().find(|(name, of, _)| *name == self.name && *of == check);
         let own = match check {
             _ if aside.is_some() => aside?.2,
-            "echo" | "no_delay" => self.parts.answer,
+            "echo" => self.parts.answer,
             "byte_by_byte" | "flooder" => self.parts.receive,
             "interleaved" => self.parts.accept,
             "half_close" | "data_with_fin" | "resets" | "comes_and_goes" => self.parts.close,
@@ -195,11 +191,10 @@ impl Exercise {
             "many_clients" | "out_of_descriptors" => "where-it-breaks",
             // What is the same in all servers is explained once.
             "in_order" => return Some(("04-select", "who-is-answered-first")),
-            "urgent" => return Some(("04-select", "the-urgent-byte")),
-            "closed_output" => return Some(("04-select", "the-contract")),
-            "port_in_use" | "bad_command_line" | "addresses" | "restart" => {
-                return Some(("04-select", "start"));
-            }
+            "no_delay" => return Some(("13-robust-servers", "room")),
+            "urgent" | "closed_output" => return Some(("13-robust-servers", "errors")),
+            "port_in_use" | "restart" => return Some(("13-robust-servers", "resources")),
+            "bad_command_line" | "addresses" => return Some(("04-select", "the-contract")),
             _ => return None,
         };
         Some((self.chapter, own))

@@ -14,7 +14,7 @@ pub(super) const FEW_AND_MANY: Experiment = Experiment {
     name: "few_and_many",
     does: [
         "a thread each, or one for all: CPU a message, memory a client, with one client and 300",
-        "一客户端一线程，或者共用一个：每条消息的 CPU、每个客户端的内存；客户端 1 个和 300 个",
+        "一个客户端一个线程，或者共用一个：每条消息的 CPU、每个客户端的内存；客户端 1 个和 300 个",
     ],
     claims: &[
         Claim {
@@ -132,7 +132,7 @@ fn measured() -> Found {
                  {epoll_time}, select {select_time}"
             ),
             format!(
-                "一个客户端，每条消息用 CPU：一客户端一线程 {thread_time}，epoll_direct \
+                "一个客户端，每条消息用 CPU：一个客户端一个线程 {thread_time}，epoll_direct \
                  {epoll_time}，select {select_time}"
             ),
         ),
@@ -155,7 +155,7 @@ fn measured() -> Found {
                  one CPU)"
             ),
             format!(
-                "{MANY} 个忙碌的客户端，一客户端一线程：每条消息切换 {switches:.2} 次，CPU \
+                "{MANY} 个忙碌的客户端，一个客户端一个线程：每条消息切换 {switches:.2} 次，CPU \
                  {many_thread_time}；epoll_direct：{epoll_switches:.2} 次，{many_epoll_time}（都在一个 \
                  CPU 上）"
             ),

@@ -36,7 +36,7 @@ pub(super) const POOL_THREADS: Experiment = Experiment {
     name: "pool_threads",
     does: [
         "which threads serve eight clients, one after the other: a pool's, and one for each",
-        "八个客户端先后来访，由哪些线程服务：线程池，和一客户端一线程",
+        "八个客户端先后来访，由哪些线程服务：线程池，和一个客户端一个线程",
     ],
     claims: &[Claim {
         note: "S2",
