@@ -30,7 +30,7 @@ pub(super) const CALLER_SLEEPS: Experiment = Experiment {
             note: "S2",
             quote: "一直等到函数(任务)完成,而进程继续处于激活状态",
             says: ["synchronous: the process waits, and stays active", "（说的是同步）"],
-            verdict: Verdict::Incomplete,
+            verdict: Verdict::Wrong,
         },
     ],
     run,
