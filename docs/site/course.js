@@ -1,5 +1,9 @@
 'use strict';
 
+// Chromium lets all pages on disk remember together: the theme may be another book's, which this one
+// does not have. mdBook adds one of ours then, and leaves the other's name.
+document.documentElement.classList.remove('rust', 'coal', 'ayu');
+
 // mdBook's index cuts text into words at spaces: Chinese has none, so that it finds only what a
 // sentence begins with. The index also holds the text of each section, and there are a few hundred:
 // looking through them takes less than a key press. mdBook keeps the box, the keys and the address.

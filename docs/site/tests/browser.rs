@@ -187,6 +187,44 @@ fn a_figure_follows_the_theme_that_the_reader_chooses() {
     browser.assert_content();
 }
 
+// Chromium lets all pages on disk remember together, so that another mdBook's theme is this one's.
+#[test]
+fn another_books_theme_is_the_systems() {
+    let mut browser = Browser::start();
+    let page = file(Language::English, "04-select.html");
+    let colour = "getComputedStyle(document.documentElement).backgroundColor";
+    for system in ["light", "dark"] {
+        browser.system(system);
+        browser.open(&page, "");
+        browser.eval("localStorage.removeItem('mdbook-theme')");
+        browser.open(&page, "");
+        let ours = browser.text(colour);
+        for theme in ["rust", "coal", "ayu"] {
+            browser.eval(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
+            browser.open(&page, "");
+            assert_eq!(browser.text(colour), ours, "{theme} on {system}");
+            assert_eq!(wrong_figures(&mut browser, system), json!([]), "{theme} on {system}");
+        }
+    }
+    browser.assert_content();
+}
+
+/// The contrast of a text with the page, from 1 to 21; people with weak eyes need 4.5.
+fn contrast(browser: &mut Browser, selector: &str) -> f64 {
+    let ratio = browser.eval(&format!(
+        "(() => {{
+            const luminance = colour => {{
+                const [r, g, b] = colour.match(/[\\d.]+/g).map(c => (c / 255) ** 2.2);
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+            }};
+            const text = luminance(getComputedStyle(document.querySelector('{selector}')).color);
+            const page = luminance(getComputedStyle(document.body).backgroundColor);
+            return Math.max(text, page) / Math.min(text, page);
+        }})()"
+    ));
+    ratio.as_f64().expect("a division gives a number")
+}
+
 #[test]
 fn without_scripts_one_can_read_and_change_the_language() {
     let mut browser = Browser::start();
@@ -197,6 +235,9 @@ fn without_scripts_one_can_read_and_change_the_language() {
         assert_eq!(wrong_figures(&mut browser, theme), json!([]), "{theme}");
         browser.navigate(|browser| browser.click("a.language"));
         assert_eq!(browser.text("document.documentElement.lang"), "zh-CN");
+        browser.open(&file(Language::English, "source/select/src/main.rs.html"), "");
+        let contrast = contrast(&mut browser, ".text code");
+        assert!(contrast > 4.5, "{theme}: {contrast}");
     }
     browser.assert_content();
 }
