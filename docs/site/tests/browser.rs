@@ -88,6 +88,17 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
         (Language::English, "FD_SETSIZE", "FD_SETSIZE"),
         // The stem of it.
         (Language::English, "descriptors", "descriptor"),
+        // What encloses or ends a word is not looked for.
+        (Language::Chinese, "「惊群」", "惊群"),
+        (Language::Chinese, "惊群？", "惊群"),
+        (Language::Chinese, "select、poll", "poll"),
+        (Language::English, "\"thundering herd\"", "thundering herd"),
+        (Language::English, "starvation?", "starv"),
+        (Language::English, "listen()", "listen"),
+        (Language::English, "epoll_wait(2)", "epoll_wait"),
+        (Language::English, "backpressure", "back-pressure"),
+        // Somebody may mean the sign.
+        (Language::Chinese, "？", "?"),
     ] {
         browser.open(&file(language, "index.html"), "");
         browser.click("#mdbook-search-toggle");
