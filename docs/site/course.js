@@ -165,6 +165,20 @@ document.querySelectorAll('details').forEach(details => {
     details.open ||= details.querySelector('mark') !== null;
 });
 
+// A result leads to a heading, and what was found may stand far below. Not before the browser has
+// gone to the heading, which it does again once all is loaded.
+addEventListener('load', () => {
+    const heading = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const marks = Array.from(document.querySelectorAll('main mark')).filter(mark =>
+        !heading || heading.compareDocumentPosition(mark) & (Node.DOCUMENT_POSITION_FOLLOWING
+            | Node.DOCUMENT_POSITION_CONTAINED_BY));
+    const seen = marks.map(mark => mark.getBoundingClientRect())
+        .some(({ top, bottom, height }) => height > 0 && top >= 0 && bottom <= innerHeight);
+    if (!seen) {
+        marks[0]?.scrollIntoView({ block: 'center', behavior: 'instant' });
+    }
+});
+
 // The language button leads to the heading above which the reader is, in the other language.
 (function language() {
     const button = document.querySelector('a.language');

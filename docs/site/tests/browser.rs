@@ -76,6 +76,10 @@ fn the_button_stays_at_the_heading() {
     browser.assert_content();
 }
 
+const MARK_IN_VIEW: &str =
+    "Array.from(document.querySelectorAll('main mark'), mark => mark.getBoundingClientRect())
+    .some(({ top, bottom }) => 0 <= top && top < bottom && bottom <= innerHeight)";
+
 #[test]
 fn a_search_finds_words_within_sentences_and_leads_to_them() {
     let mut browser = Browser::start();
@@ -98,7 +102,7 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
         (Language::English, "epoll_wait(2)", "epoll_wait"),
         (Language::English, "backpressure", "back-pressure"),
         // Somebody may mean the sign.
-        (Language::Chinese, "？", "?"),
+        (Language::English, "?", "?"),
     ] {
         browser.open(&file(language, "index.html"), "");
         browser.click("#mdbook-search-toggle");
@@ -115,9 +119,25 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
             "{query}: not in {}",
             browser.text("location.href")
         );
-        browser.wait_for("document.querySelector('main mark')");
+        browser.wait_for(MARK_IN_VIEW);
         assert_eq!(browser.text("document.documentElement.lang"), language.tag());
     }
+    browser.assert_content();
+}
+
+// A result is a section. The glossary has long ones.
+#[test]
+fn a_result_in_a_long_section_is_in_view() {
+    let mut browser = Browser::start();
+    let page = file(Language::Chinese, "b-glossary.html");
+    browser.open(&page, "");
+    let id = browser.text("document.querySelector('main h2').id");
+    let word = browser.text("document.querySelectorAll('main tr')[90].cells[1].textContent");
+    browser.open(&page, &format!("?highlight={word}#{id}"));
+    browser.wait_for(MARK_IN_VIEW);
+    // It stays there.
+    browser.eval("new Promise(later => setTimeout(later, 500))");
+    assert_eq!(browser.eval(MARK_IN_VIEW), true, "{word}");
     browser.assert_content();
 }
 
