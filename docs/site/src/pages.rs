@@ -3,13 +3,13 @@
 use crate::figures::Sizes;
 use crate::sources::{self, Linked};
 use crate::words;
-use crate::{Language, escape, read, write};
+use crate::{Language, decoded, escape, read, write};
 use anyhow::{Context, Result, anyhow, bail};
 use lol_html::html_content::{ContentType, Element};
 use lol_html::{RewriteStrSettings, element, rewrite_str};
 use mdbook_driver::MDBook;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -22,6 +22,8 @@ struct Page {
     html: String,
     /// The fragments of its headings, in order.
     headings: Vec<String>,
+    /// Every fragment.
+    ids: BTreeSet<String>,
 }
 
 /// The chapters of a language by their file names.
@@ -34,7 +36,8 @@ impl Book {
     /// Lets mdBook render the book of `language` into its folder in `out`.
     pub fn render(root: &Path, out: &Path, language: Language) -> Result<Self> {
         let code = language.code();
-        let mut book = MDBook::load(root.join("docs").join(code))?;
+        let mut book =
+            MDBook::load(root.join("docs").join(code)).with_context(|| format!("docs/{code}"))?;
         book.config.build.build_dir = out.join(code);
         let mut chapters = Vec::new();
         book.book.for_each_chapter_mut(|chapter| {
@@ -51,8 +54,9 @@ impl Book {
         let mut pages = BTreeMap::new();
         for (name, title, switch) in chapters {
             let html = read(&out.join(code).join(&name))?;
-            let headings = headings(&html)?;
-            pages.insert(name, Page { title, switch: switch?, html, headings });
+            let headings = ids(&html, HEADINGS)?;
+            let ids = ids(&html, "[id]")?.into_iter().collect();
+            pages.insert(name, Page { title, switch: switch?, html, headings, ids });
         }
         Ok(Self { language, pages })
     }
@@ -85,6 +89,7 @@ impl Book {
             let there: &[String] = if same { &there.headings } else { &[] };
             let mut link = |href: &str| -> Result<Option<String>> {
                 let target = target(root, self.language, href)?;
+                self.check(name, other, href)?;
                 if let Some(Target::Source(path)) = &target {
                     let readers = linked.entry(path.clone()).or_default();
                     readers.insert((self.language, name.clone(), page.title.clone()));
@@ -93,11 +98,37 @@ impl Book {
             };
             let html = page
                 .dress(self.language, name, there, figures, &mut link)
-                .with_context(|| format!("docs/{code}, {name}"))?;
+                .with_context(|| format!("docs/{code}/{}", chapter(name)))?;
             write(&out.join(code).join(name), &html)?;
         }
         if self.language == Language::Chinese {
             words::scripts(&out.join(code))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the chapter that a link of the page `name` leads to, or the place in it, is there.
+    fn check(&self, name: &str, other: &Self, href: &str) -> Result<()> {
+        let (path, fragment) = href.split_once('#').unwrap_or((href, ""));
+        if path.contains(':') {
+            return Ok(());
+        }
+        let here = format!("docs/{}/{name}", self.language.code());
+        let path = match path {
+            "" => Some(here),
+            path => resolve(&format!("docs/{}", self.language.code()), path),
+        };
+        for book in [self, other] {
+            let folder = format!("docs/{}/", book.language.code());
+            let Some(page) = path.as_deref().and_then(|path| path.strip_prefix(&folder)) else {
+                continue;
+            };
+            let Some(found) = book.pages.get(&file_name(page)) else {
+                bail!("{folder}SUMMARY.md has no {} (a link to {href})", chapter(page));
+            };
+            if !fragment.is_empty() && !found.ids.contains(&decoded(fragment)) {
+                bail!("{folder}{} has no #{}", chapter(page), decoded(fragment));
+            }
         }
         Ok(())
     }
@@ -177,10 +208,10 @@ fn paint(img: &mut Element<'_, '_>, figures: &Sizes) -> Result<()> {
 
 const HEADINGS: &str = "main h1[id], main h2[id], main h3[id], main h4[id]";
 
-fn headings(html: &str) -> Result<Vec<String>> {
+fn ids(html: &str, selector: &str) -> Result<Vec<String>> {
     let mut ids = Vec::new();
-    let collect = element!(HEADINGS, |heading| {
-        ids.extend(heading.get_attribute("id"));
+    let collect = element!(selector, |element| {
+        ids.extend(element.get_attribute("id"));
         Ok(())
     });
     rewrite(html, vec![collect])?;
@@ -199,6 +230,12 @@ fn rewrite(html: &str, handlers: Vec<words::Handler<'_>>) -> Result<String> {
 fn file_name(chapter: &str) -> String {
     let stem = chapter.trim_end_matches(".md").trim_end_matches(".html");
     format!("{}.html", if stem == "README" { "index" } else { stem })
+}
+
+/// The chapter of a page.
+fn chapter(page: &str) -> String {
+    let stem = page.trim_end_matches(".html");
+    format!("{}.md", if stem == "index" { "README" } else { stem })
 }
 
 /// Takes the first line, `**English** | [简体中文](../zh/NN.md)`, off a chapter and returns what it
