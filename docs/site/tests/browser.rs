@@ -1,7 +1,7 @@
 //! The built site in a real browser: opened from disk, as a reader does.
 //!
 //! Needs Chromium or Chrome; `--test links` is what can be checked without one. To look at the pages:
-//! `cargo test --manifest-path docs/site/Cargo.toml --test browser -- --ignored`.
+//! `cargo run --manifest-path docs/site/Cargo.toml --example shots`.
 
 #[path = "support/browser.rs"]
 mod chromium;
@@ -12,7 +12,6 @@ use chromium::Browser;
 use serde_json::{Value, json};
 use site::Language;
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -307,6 +306,25 @@ fn every_source_link_leads_to_the_file() {
     browser.assert_content();
 }
 
+// Transcripts may be wider than the 100 columns of our sources.
+#[test]
+fn no_table_or_listing_is_cut_off_on_a_laptop() {
+    let mut browser = Browser::start();
+    browser.screen(1280, 800);
+    for (_, page) in pages() {
+        browser.open(&page, "");
+        browser.eval("document.fonts.ready.then(() => true)");
+        let wide = browser.eval(
+            "Array.from(document.querySelectorAll('main .table-wrapper, main pre code'))
+                .filter(e => e.scrollWidth > e.clientWidth)
+                .map(e => e.textContent.trim())
+                .filter(text => Math.max(...text.split('\\n').map(line => line.length)) <= 100)",
+        );
+        assert_eq!(wide, json!([]), "{}", page.display());
+    }
+    browser.assert_content();
+}
+
 #[test]
 fn nothing_is_wider_than_a_telephone() {
     let mut browser = Browser::start();
@@ -323,38 +341,4 @@ fn nothing_is_wider_than_a_telephone() {
         assert_eq!(browser.eval("innerWidth"), 390, "{}: it was shrunk to fit", page.display());
     }
     browser.assert_content();
-}
-
-// With `ONLY=04-` in the environment, of the pages whose name contains that.
-#[test]
-#[ignore = "writes pictures for somebody to look at"]
-fn shots() {
-    let folder = support::root().join("target/site-shots");
-    fs::create_dir_all(&folder).expect("target is ours");
-    let only = env::var("ONLY").unwrap_or_default();
-    let mut views: Vec<_> = pages()
-        .map(|(language, page)| {
-            let name = page.file_stem().expect("it is a file").to_string_lossy().into_owned();
-            (name, language, page, "")
-        })
-        .collect();
-    for (language, word) in
-        [(Language::English, "?search=edge-triggered"), (Language::Chinese, "?search=边缘触发")]
-    {
-        views.push(("search".to_owned(), language, file(language, "index.html"), word));
-        let source = file(language, "source/select/src/main.rs.html");
-        views.push(("source".to_owned(), language, source, ""));
-    }
-    let mut browser = Browser::start();
-    for (name, language, page, rest) in views.iter().filter(|(name, ..)| name.contains(&only)) {
-        for theme in ["light", "dark"] {
-            browser.system(theme);
-            for (device, width, height) in [("desktop", 1400, 2400), ("phone", 390, 2000)] {
-                browser.screen(width, height);
-                browser.open(page, rest);
-                let code = language.code();
-                browser.shoot(&folder.join(format!("{name}.{code}.{theme}.{device}.png")));
-            }
-        }
-    }
 }

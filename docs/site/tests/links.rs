@@ -111,7 +111,7 @@ fn builds_at_the_same_time_leave_a_whole_site() {
 
 /// A project of one chapter in each language, the English one with `link` in it.
 fn project(name: &str, link: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let root = support::scratch().join(name);
     let write = |path: &str, text: &str| {
         let path = root.join(path);
         fs::create_dir_all(path.parent().expect("in a folder")).expect("target is ours");
