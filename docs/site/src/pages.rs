@@ -184,7 +184,7 @@ impl Page {
             element!("main .checkbox-label > img", |img| Ok(paint(img, figures)?)),
         ];
         handlers.extend(words::handlers(language));
-        rewrite(&self.html, handlers)
+        rewrite(&keep_options(&self.html), handlers)
     }
 }
 
@@ -224,6 +224,28 @@ fn rewrite(html: &str, handlers: Vec<words::Handler<'_>>) -> Result<String> {
         settings.append_element_content_handler(handler)
     });
     Ok(rewrite_str(html, settings)?)
+}
+
+/// Inline code in which a line does not end within `--an-option`; a browser breaks after a hyphen.
+fn keep_options(html: &str) -> String {
+    let mut kept = String::new();
+    for (i, part) in html.split("<code>").enumerate() {
+        let inline = i > 0 && !kept.ends_with("<pre>");
+        kept.push_str(if i > 0 { "<code>" } else { "" });
+        let (code, rest) = part.split_once("</code>").filter(|_| inline).unwrap_or(("", part));
+        for (j, word) in code.split(' ').enumerate() {
+            kept.push_str(if j > 0 { " " } else { "" });
+            // What is longer may not fit on a telephone.
+            if word.contains('-') && word.len() < 30 {
+                kept.push_str(&format!("<span class=\"option\">{word}</span>"));
+            } else {
+                kept.push_str(word);
+            }
+        }
+        kept.push_str(if code.is_empty() { "" } else { "</code>" });
+        kept.push_str(rest);
+    }
+    kept
 }
 
 /// `04-select.md` in the site; mdBook calls the page of a `README.md` index.
@@ -323,6 +345,16 @@ mod tests {
         let mut content = "# A title | [and](a.md)\n".to_owned();
         assert_eq!(take_switch(&mut content), None);
         assert_eq!(content, "# A title | [and](a.md)\n", "a page without a switch stays whole");
+    }
+
+    #[test]
+    fn options_stay_whole_in_inline_code_only() {
+        let block = "<pre><code>run --bin</code></pre> not-this";
+        assert_eq!(keep_options(block), block);
+        assert_eq!(
+            keep_options("a-b <code>run --bin x</code> c-d <code>y</code>"),
+            "a-b <code>run <span class=\"option\">--bin</span> x</code> c-d <code>y</code>"
+        );
     }
 
     #[test]
