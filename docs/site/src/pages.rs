@@ -90,7 +90,7 @@ impl Book {
             let mut link = |href: &str| -> Result<Option<String>> {
                 let target = target(root, self.language, href)?;
                 self.check(name, other, href)?;
-                if let Some(Target::Source(path)) = &target {
+                if let Some(Target::Source(path, _)) = &target {
                     let readers = linked.entry(path.clone()).or_default();
                     readers.insert((self.language, name.clone(), page.title.clone()));
                 }
@@ -277,21 +277,23 @@ fn take_switch(content: &mut String) -> Option<String> {
 enum Target {
     /// Another page of the site, relative to the chapter's.
     Page(String),
-    /// A file or a folder of the project.
-    Source(String),
+    /// A file or a folder of the project, and `#L10` perhaps.
+    Source(String, String),
 }
 
 impl Target {
     fn address(&self, root: &Path) -> String {
         match self {
             Self::Page(address) => address.clone(),
-            Self::Source(path) => format!("source/{}", sources::file_name(root, path)),
+            Self::Source(path, hash) => {
+                format!("source/{}{hash}", sources::file_name(root, path))
+            }
         }
     }
 }
 
 fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>> {
-    let (path, fragment) = href.split_once('#').unwrap_or((href, ""));
+    let (path, hash) = href.split_at(href.find('#').unwrap_or(href.len()));
     if path.is_empty() || path.contains(':') {
         return Ok(None);
     }
@@ -300,8 +302,7 @@ fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>>
     for book in Language::BOTH {
         let Some(page) = path.strip_prefix(&format!("docs/{}/", book.code())) else { continue };
         let folder = if book == language { String::new() } else { format!("../{}/", book.code()) };
-        let hash = if fragment.is_empty() { "" } else { "#" };
-        return Ok(Some(Target::Page(format!("{folder}{}{hash}{fragment}", file_name(page)))));
+        return Ok(Some(Target::Page(format!("{folder}{}{hash}", file_name(page)))));
     }
     if path.starts_with("docs/figures/") {
         return Ok(None);
@@ -314,7 +315,7 @@ fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>>
     if !root.join(&written).exists() {
         bail!("there is no {written} (a link to {href})");
     }
-    Ok(Some(Target::Source(written)))
+    Ok(Some(Target::Source(written, hash.to_owned())))
 }
 
 /// `path`, seen from `folder`, from the root of the project.
