@@ -1,5 +1,9 @@
 'use strict';
 
+// Chromium lets all pages on disk remember together: the theme may be another book's, which this one
+// does not have. mdBook adds one of ours then, and leaves the other's name.
+document.documentElement.classList.remove('rust', 'coal', 'ayu');
+
 // mdBook's index cuts text into words at spaces: Chinese has none, so that it finds only what a
 // sentence begins with. The index also holds the text of each section, and there are a few hundred:
 // looking through them takes less than a key press. mdBook keeps the box, the keys and the address.
@@ -19,9 +23,25 @@
             .toLowerCase();
     }
 
-    // 「epoll边缘触发」 is two terms, as is “epoll 边缘触发”, which the pages write.
+    // 「epoll边缘触发」 is two terms, as is “epoll 边缘触发”, which the pages write. What only encloses
+    // or ends them was not meant, nor what makes a function or a manual page of `listen()` and
+    // `epoll_wait(2)`; unless there is nothing else.
     function terms(query) {
-        return normalised(query).match(/\p{Script=Han}+|[^\s\p{Script=Han}]+/gu) ?? [];
+        const apart = normalised(query).replace(/[\u3000-\u303f]|,(?!\d)/g, ' ');
+        const words = apart.match(/\p{Script=Han}+|[^\s\p{Script=Han}]+/gu) ?? [];
+        const bare = words.map(word =>
+            word.replace(/^[^\p{L}\p{N}_]+|(\(\d*\))?[^\p{L}\p{N}_]*$/gu, ''));
+        return bare.some(Boolean) ? bare.filter(Boolean) : words;
+    }
+
+    // “backpressure” finds “back-pressure”, and the other way round.
+    function pattern(term) {
+        const letters = Array.from(term.replaceAll('-', '') || term);
+        return new RegExp(letters.map(quoted).join('-?'), 'gu');
+    }
+
+    function quoted(text) {
+        return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     }
 
     function pairs(term) {
@@ -30,7 +50,7 @@
     }
 
     function count(text, term) {
-        return text.split(term).length - 1;
+        return text.match(pattern(term))?.length ?? 0;
     }
 
     // What of `term` the section holds, and what that is worth: the term itself, or, failing that,
@@ -39,12 +59,13 @@
         const worth = (found, part) =>
             part * (20 * count(section.title, found) + 5 * count(section.path, found)
                 + Math.min(count(section.body, found), 8));
-        const stem = elasticlunr.stemmer(term);
+        const forms = part => Array.from(new Set(section.all.match(pattern(part))));
+        const stem = elasticlunr.stemmer(term.replaceAll('-', ''));
         const near = pairs(term).filter(pair => section.all.includes(pair));
-        if (section.all.includes(term)) {
-            return { score: 10 + worth(term, 1), found: [term] };
-        } else if (stem.length > 2 && section.all.includes(stem)) {
-            return { score: 2 + worth(stem, 0.3), found: [stem] };
+        if (forms(term).length > 0) {
+            return { score: 10 + worth(term, 1), found: forms(term) };
+        } else if (stem.length > 2 && forms(stem).length > 0) {
+            return { score: 2 + worth(stem, 0.3), found: forms(stem) };
         } else if (near.length > 0 && near.length * 3 >= pairs(term).length * 2) {
             return { score: 1 + near.length, found: near };
         }
@@ -66,9 +87,7 @@
 
     // `text` in `element`, with what was found in <em>.
     function emphasise(element, text, found) {
-        const quoted = found.map(term => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-        const pattern = new RegExp(`(${quoted.join('|')})`, 'giu');
-        text.split(pattern).forEach((part, i) => {
+        text.split(new RegExp(`(${found.map(quoted).join('|')})`, 'giu')).forEach((part, i) => {
             const node = document.createElement(i % 2 === 1 ? 'em' : 'span');
             node.textContent = part;
             element.append(node);
@@ -144,6 +163,20 @@
 // What a search has found may be in an answer, folded away.
 document.querySelectorAll('details').forEach(details => {
     details.open ||= details.querySelector('mark') !== null;
+});
+
+// A result leads to a heading, and what was found may stand far below. Not before the browser has
+// gone to the heading, which it does again once all is loaded.
+addEventListener('load', () => {
+    const heading = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const marks = Array.from(document.querySelectorAll('main mark')).filter(mark =>
+        !heading || heading.compareDocumentPosition(mark) & (Node.DOCUMENT_POSITION_FOLLOWING
+            | Node.DOCUMENT_POSITION_CONTAINED_BY));
+    const seen = marks.map(mark => mark.getBoundingClientRect())
+        .some(({ top, bottom, height }) => height > 0 && top >= 0 && bottom <= innerHeight);
+    if (!seen) {
+        marks[0]?.scrollIntoView({ block: 'center', behavior: 'instant' });
+    }
 });
 
 // The language button leads to the heading above which the reader is, in the other language.

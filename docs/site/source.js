@@ -9,8 +9,10 @@
     const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'navy' : 'light';
     const theme = ['light', 'navy'].includes(chosen) ? chosen : system;
     document.documentElement.className = 'js ' + theme;
-    const off = theme === 'light' ? '.on-dark' : '.on-light';
-    document.querySelectorAll(off).forEach(sheet => { sheet.disabled = true; });
+    // Without scripts the system decides.
+    document.querySelectorAll('.on-light, .on-dark').forEach(sheet => {
+        sheet.media = sheet.className === (theme === 'light' ? 'on-light' : 'on-dark') ? 'all' : 'not all';
+    });
 })();
 
 function highlight() {

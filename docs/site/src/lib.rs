@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A book of the course.
@@ -101,7 +102,22 @@ pub fn file_url(path: &Path) -> String {
     url
 }
 
-/// Builds the site of the project under `root` into the folder `out`, replacing what an earlier
+/// A part of an address, as it was before it was escaped.
+#[must_use]
+pub fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escape = after.get(..2).filter(|_| *first == b'%');
+        let escape = escape.and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Builds the site of the project under `root` into the folder `out`, in place of what an earlier
 /// build left there.
 ///
 /// # Errors
@@ -110,23 +126,48 @@ pub fn file_url(path: &Path) -> String {
 /// is not there.
 pub fn build(root: &Path, out: &Path) -> Result<Site> {
     let root = root.canonicalize().with_context(|| root.display().to_string())?;
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let out = out.canonicalize()?;
-    // What an earlier build left would hide that a link is broken.
-    for part in ["en", "zh", "figures", "site"] {
-        if out.join(part).exists() {
-            fs::remove_dir_all(out.join(part))?;
+    let name = out.file_name().with_context(|| format!("{} has no name", out.display()))?;
+    let beside = out.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(beside).with_context(|| beside.display().to_string())?;
+    let beside = beside.canonicalize()?;
+    // Two builds at once do not get into each other's way, and whoever reads has a whole site.
+    let own = tempfile::Builder::new().prefix(".site-").tempdir_in(&beside)?;
+    let fresh = own.path().join("fresh");
+    fs::create_dir(&fresh)?;
+    let (chapters, sources) = build_in(&root, &fresh)?;
+    let out = beside.join(name);
+    put(&fresh, &out, own.path()).with_context(|| out.display().to_string())?;
+    Ok(Site { index: out.join("index.html"), chapters, sources })
+}
+
+/// Moves the site `fresh` to `out`, and what is there into the folder `old`.
+fn put(fresh: &Path, out: &Path, old: &Path) -> io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match fs::rename(out, old.join(tries.to_string())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        tries += 1;
+        match fs::rename(fresh, out) {
+            // Another build was a moment earlier.
+            Err(_) if tries < 10 && out.exists() => {}
+            result => return result,
         }
     }
-    let figures = figures::paint(&root, &out)?;
+}
+
+/// Returns how many chapters and how many files of the project it wrote.
+fn build_in(root: &Path, out: &Path) -> Result<(usize, usize)> {
+    let figures = figures::paint(root, out)?;
     let [english, chinese] =
-        Language::BOTH.map(|language| pages::Book::render(&root, &out, language));
+        Language::BOTH.map(|language| pages::Book::render(root, out, language));
     let (english, chinese) = (english?, chinese?);
     let mut linked = BTreeMap::new();
     for (book, other) in [(&english, &chinese), (&chinese, &english)] {
-        book.dress(&root, &out, other, &figures, &mut linked)?;
+        book.dress(root, out, other, &figures, &mut linked)?;
     }
-    let sources = sources::publish(&root, &out, &linked)?;
+    let sources = sources::publish(root, out, &linked)?;
     for (name, text) in [
         ("site/source.css", include_str!("../source.css")),
         ("site/source.js", include_str!("../source.js")),
@@ -134,7 +175,7 @@ pub fn build(root: &Path, out: &Path) -> Result<Site> {
     ] {
         write(&out.join(name), text)?;
     }
-    Ok(Site { index: out.join("index.html"), chapters: english.chapters(), sources })
+    Ok((english.chapters(), sources))
 }
 
 fn read(path: &Path) -> Result<String> {

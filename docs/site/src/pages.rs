@@ -3,13 +3,13 @@
 use crate::figures::Sizes;
 use crate::sources::{self, Linked};
 use crate::words;
-use crate::{Language, escape, read, write};
+use crate::{Language, decoded, escape, read, write};
 use anyhow::{Context, Result, anyhow, bail};
 use lol_html::html_content::{ContentType, Element};
 use lol_html::{RewriteStrSettings, element, rewrite_str};
 use mdbook_driver::MDBook;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -22,6 +22,8 @@ struct Page {
     html: String,
     /// The fragments of its headings, in order.
     headings: Vec<String>,
+    /// Every fragment.
+    ids: BTreeSet<String>,
 }
 
 /// The chapters of a language by their file names.
@@ -34,7 +36,8 @@ impl Book {
     /// Lets mdBook render the book of `language` into its folder in `out`.
     pub fn render(root: &Path, out: &Path, language: Language) -> Result<Self> {
         let code = language.code();
-        let mut book = MDBook::load(root.join("docs").join(code))?;
+        let mut book =
+            MDBook::load(root.join("docs").join(code)).with_context(|| format!("docs/{code}"))?;
         book.config.build.build_dir = out.join(code);
         let mut chapters = Vec::new();
         book.book.for_each_chapter_mut(|chapter| {
@@ -51,8 +54,9 @@ impl Book {
         let mut pages = BTreeMap::new();
         for (name, title, switch) in chapters {
             let html = read(&out.join(code).join(&name))?;
-            let headings = headings(&html)?;
-            pages.insert(name, Page { title, switch: switch?, html, headings });
+            let headings = ids(&html, HEADINGS)?;
+            let ids = ids(&html, "[id]")?.into_iter().collect();
+            pages.insert(name, Page { title, switch: switch?, html, headings, ids });
         }
         Ok(Self { language, pages })
     }
@@ -85,7 +89,8 @@ impl Book {
             let there: &[String] = if same { &there.headings } else { &[] };
             let mut link = |href: &str| -> Result<Option<String>> {
                 let target = target(root, self.language, href)?;
-                if let Some(Target::Source(path)) = &target {
+                self.check(name, other, href)?;
+                if let Some(Target::Source(path, _)) = &target {
                     let readers = linked.entry(path.clone()).or_default();
                     readers.insert((self.language, name.clone(), page.title.clone()));
                 }
@@ -93,11 +98,37 @@ impl Book {
             };
             let html = page
                 .dress(self.language, name, there, figures, &mut link)
-                .with_context(|| format!("docs/{code}, {name}"))?;
+                .with_context(|| format!("docs/{code}/{}", chapter(name)))?;
             write(&out.join(code).join(name), &html)?;
         }
         if self.language == Language::Chinese {
             words::scripts(&out.join(code))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the chapter that a link of the page `name` leads to, or the place in it, is there.
+    fn check(&self, name: &str, other: &Self, href: &str) -> Result<()> {
+        let (path, fragment) = href.split_once('#').unwrap_or((href, ""));
+        if path.contains(':') {
+            return Ok(());
+        }
+        let here = format!("docs/{}/{name}", self.language.code());
+        let path = match path {
+            "" => Some(here),
+            path => resolve(&format!("docs/{}", self.language.code()), path),
+        };
+        for book in [self, other] {
+            let folder = format!("docs/{}/", book.language.code());
+            let Some(page) = path.as_deref().and_then(|path| path.strip_prefix(&folder)) else {
+                continue;
+            };
+            let Some(found) = book.pages.get(&file_name(page)) else {
+                bail!("{folder}SUMMARY.md has no {} (a link to {href})", chapter(page));
+            };
+            if !fragment.is_empty() && !found.ids.contains(&decoded(fragment)) {
+                bail!("{folder}{} has no #{}", chapter(page), decoded(fragment));
+            }
         }
         Ok(())
     }
@@ -153,7 +184,7 @@ impl Page {
             element!("main .checkbox-label > img", |img| Ok(paint(img, figures)?)),
         ];
         handlers.extend(words::handlers(language));
-        rewrite(&self.html, handlers)
+        rewrite(&keep_options(&self.html), handlers)
     }
 }
 
@@ -177,10 +208,10 @@ fn paint(img: &mut Element<'_, '_>, figures: &Sizes) -> Result<()> {
 
 const HEADINGS: &str = "main h1[id], main h2[id], main h3[id], main h4[id]";
 
-fn headings(html: &str) -> Result<Vec<String>> {
+fn ids(html: &str, selector: &str) -> Result<Vec<String>> {
     let mut ids = Vec::new();
-    let collect = element!(HEADINGS, |heading| {
-        ids.extend(heading.get_attribute("id"));
+    let collect = element!(selector, |element| {
+        ids.extend(element.get_attribute("id"));
         Ok(())
     });
     rewrite(html, vec![collect])?;
@@ -195,10 +226,38 @@ fn rewrite(html: &str, handlers: Vec<words::Handler<'_>>) -> Result<String> {
     Ok(rewrite_str(html, settings)?)
 }
 
+/// Inline code in which a line does not end within `--an-option`; a browser breaks after a hyphen.
+fn keep_options(html: &str) -> String {
+    let mut kept = String::new();
+    for (i, part) in html.split("<code>").enumerate() {
+        let inline = i > 0 && !kept.ends_with("<pre>");
+        kept.push_str(if i > 0 { "<code>" } else { "" });
+        let (code, rest) = part.split_once("</code>").filter(|_| inline).unwrap_or(("", part));
+        for (j, word) in code.split(' ').enumerate() {
+            kept.push_str(if j > 0 { " " } else { "" });
+            // What is longer may not fit on a telephone.
+            if word.contains('-') && word.len() < 30 {
+                kept.push_str(&format!("<span class=\"option\">{word}</span>"));
+            } else {
+                kept.push_str(word);
+            }
+        }
+        kept.push_str(if code.is_empty() { "" } else { "</code>" });
+        kept.push_str(rest);
+    }
+    kept
+}
+
 /// `04-select.md` in the site; mdBook calls the page of a `README.md` index.
 fn file_name(chapter: &str) -> String {
     let stem = chapter.trim_end_matches(".md").trim_end_matches(".html");
     format!("{}.html", if stem == "README" { "index" } else { stem })
+}
+
+/// The chapter of a page.
+fn chapter(page: &str) -> String {
+    let stem = page.trim_end_matches(".html");
+    format!("{}.md", if stem == "index" { "README" } else { stem })
 }
 
 /// Takes the first line, `**English** | [简体中文](../zh/NN.md)`, off a chapter and returns what it
@@ -218,21 +277,23 @@ fn take_switch(content: &mut String) -> Option<String> {
 enum Target {
     /// Another page of the site, relative to the chapter's.
     Page(String),
-    /// A file or a folder of the project.
-    Source(String),
+    /// A file or a folder of the project, and `#L10` perhaps.
+    Source(String, String),
 }
 
 impl Target {
     fn address(&self, root: &Path) -> String {
         match self {
             Self::Page(address) => address.clone(),
-            Self::Source(path) => format!("source/{}", sources::file_name(root, path)),
+            Self::Source(path, hash) => {
+                format!("source/{}{hash}", sources::file_name(root, path))
+            }
         }
     }
 }
 
 fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>> {
-    let (path, fragment) = href.split_once('#').unwrap_or((href, ""));
+    let (path, hash) = href.split_at(href.find('#').unwrap_or(href.len()));
     if path.is_empty() || path.contains(':') {
         return Ok(None);
     }
@@ -241,8 +302,7 @@ fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>>
     for book in Language::BOTH {
         let Some(page) = path.strip_prefix(&format!("docs/{}/", book.code())) else { continue };
         let folder = if book == language { String::new() } else { format!("../{}/", book.code()) };
-        let hash = if fragment.is_empty() { "" } else { "#" };
-        return Ok(Some(Target::Page(format!("{folder}{}{hash}{fragment}", file_name(page)))));
+        return Ok(Some(Target::Page(format!("{folder}{}{hash}", file_name(page)))));
     }
     if path.starts_with("docs/figures/") {
         return Ok(None);
@@ -255,7 +315,7 @@ fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>>
     if !root.join(&written).exists() {
         bail!("there is no {written} (a link to {href})");
     }
-    Ok(Some(Target::Source(written)))
+    Ok(Some(Target::Source(written, hash.to_owned())))
 }
 
 /// `path`, seen from `folder`, from the root of the project.
@@ -286,6 +346,16 @@ mod tests {
         let mut content = "# A title | [and](a.md)\n".to_owned();
         assert_eq!(take_switch(&mut content), None);
         assert_eq!(content, "# A title | [and](a.md)\n", "a page without a switch stays whole");
+    }
+
+    #[test]
+    fn options_stay_whole_in_inline_code_only() {
+        let block = "<pre><code>run --bin</code></pre> not-this";
+        assert_eq!(keep_options(block), block);
+        assert_eq!(
+            keep_options("a-b <code>run --bin x</code> c-d <code>y</code>"),
+            "a-b <code>run <span class=\"option\">--bin</span> x</code> c-d <code>y</code>"
+        );
     }
 
     #[test]

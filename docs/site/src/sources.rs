@@ -117,8 +117,8 @@ fn page(
 <link rel="icon" href="{book}favicon.svg">
 <link rel="stylesheet" href="{book}css/variables.css">
 <link rel="stylesheet" href="{book}fonts/fonts.css">
-<link rel="stylesheet" class="on-light" href="{book}highlight.css">
-<link rel="stylesheet" class="on-dark" href="{book}tomorrow-night.css">
+<link rel="stylesheet" class="on-light" media="(prefers-color-scheme: light)" href="{book}highlight.css">
+<link rel="stylesheet" class="on-dark" media="(prefers-color-scheme: dark)" href="{book}tomorrow-night.css">
 <link rel="stylesheet" href="{book}../site/source.css">
 <script src="{book}../site/source.js"></script>
 </head>

@@ -1,7 +1,7 @@
 //! The built site in a real browser: opened from disk, as a reader does.
 //!
 //! Needs Chromium or Chrome; `--test links` is what can be checked without one. To look at the pages:
-//! `cargo test --manifest-path docs/site/Cargo.toml --test browser -- --ignored`.
+//! `cargo run --manifest-path docs/site/Cargo.toml --example shots`.
 
 #[path = "support/browser.rs"]
 mod chromium;
@@ -12,7 +12,6 @@ use chromium::Browser;
 use serde_json::{Value, json};
 use site::Language;
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -76,6 +75,10 @@ fn the_button_stays_at_the_heading() {
     browser.assert_content();
 }
 
+const MARK_IN_VIEW: &str =
+    "Array.from(document.querySelectorAll('main mark'), mark => mark.getBoundingClientRect())
+    .some(({ top, bottom }) => 0 <= top && top < bottom && bottom <= innerHeight)";
+
 #[test]
 fn a_search_finds_words_within_sentences_and_leads_to_them() {
     let mut browser = Browser::start();
@@ -88,6 +91,17 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
         (Language::English, "FD_SETSIZE", "FD_SETSIZE"),
         // The stem of it.
         (Language::English, "descriptors", "descriptor"),
+        // What encloses or ends a word is not looked for.
+        (Language::Chinese, "「惊群」", "惊群"),
+        (Language::Chinese, "惊群？", "惊群"),
+        (Language::Chinese, "select、poll", "poll"),
+        (Language::English, "\"thundering herd\"", "thundering herd"),
+        (Language::English, "starvation?", "starv"),
+        (Language::English, "listen()", "listen"),
+        (Language::English, "epoll_wait(2)", "epoll_wait"),
+        (Language::English, "backpressure", "back-pressure"),
+        // Somebody may mean the sign.
+        (Language::English, "?", "?"),
     ] {
         browser.open(&file(language, "index.html"), "");
         browser.click("#mdbook-search-toggle");
@@ -104,9 +118,25 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
             "{query}: not in {}",
             browser.text("location.href")
         );
-        browser.wait_for("document.querySelector('main mark')");
+        browser.wait_for(MARK_IN_VIEW);
         assert_eq!(browser.text("document.documentElement.lang"), language.tag());
     }
+    browser.assert_content();
+}
+
+// A result is a section. The glossary has long ones.
+#[test]
+fn a_result_in_a_long_section_is_in_view() {
+    let mut browser = Browser::start();
+    let page = file(Language::Chinese, "b-glossary.html");
+    browser.open(&page, "");
+    let id = browser.text("document.querySelector('main h2').id");
+    let word = browser.text("document.querySelectorAll('main tr')[90].cells[1].textContent");
+    browser.open(&page, &format!("?highlight={word}#{id}"));
+    browser.wait_for(MARK_IN_VIEW);
+    // It stays there.
+    browser.eval("new Promise(later => setTimeout(later, 500))");
+    assert_eq!(browser.eval(MARK_IN_VIEW), true, "{word}");
     browser.assert_content();
 }
 
@@ -187,6 +217,44 @@ fn a_figure_follows_the_theme_that_the_reader_chooses() {
     browser.assert_content();
 }
 
+// Chromium lets all pages on disk remember together, so that another mdBook's theme is this one's.
+#[test]
+fn another_books_theme_is_the_systems() {
+    let mut browser = Browser::start();
+    let page = file(Language::English, "04-select.html");
+    let colour = "getComputedStyle(document.documentElement).backgroundColor";
+    for system in ["light", "dark"] {
+        browser.system(system);
+        browser.open(&page, "");
+        browser.eval("localStorage.removeItem('mdbook-theme')");
+        browser.open(&page, "");
+        let ours = browser.text(colour);
+        for theme in ["rust", "coal", "ayu"] {
+            browser.eval(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
+            browser.open(&page, "");
+            assert_eq!(browser.text(colour), ours, "{theme} on {system}");
+            assert_eq!(wrong_figures(&mut browser, system), json!([]), "{theme} on {system}");
+        }
+    }
+    browser.assert_content();
+}
+
+/// The contrast of a text with the page, from 1 to 21; people with weak eyes need 4.5.
+fn contrast(browser: &mut Browser, selector: &str) -> f64 {
+    let ratio = browser.eval(&format!(
+        "(() => {{
+            const luminance = colour => {{
+                const [r, g, b] = colour.match(/[\\d.]+/g).map(c => (c / 255) ** 2.2);
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+            }};
+            const text = luminance(getComputedStyle(document.querySelector('{selector}')).color);
+            const page = luminance(getComputedStyle(document.body).backgroundColor);
+            return Math.max(text, page) / Math.min(text, page);
+        }})()"
+    ));
+    ratio.as_f64().expect("a division gives a number")
+}
+
 #[test]
 fn without_scripts_one_can_read_and_change_the_language() {
     let mut browser = Browser::start();
@@ -197,6 +265,9 @@ fn without_scripts_one_can_read_and_change_the_language() {
         assert_eq!(wrong_figures(&mut browser, theme), json!([]), "{theme}");
         browser.navigate(|browser| browser.click("a.language"));
         assert_eq!(browser.text("document.documentElement.lang"), "zh-CN");
+        browser.open(&file(Language::English, "source/select/src/main.rs.html"), "");
+        let contrast = contrast(&mut browser, ".text code");
+        assert!(contrast > 4.5, "{theme}: {contrast}");
     }
     browser.assert_content();
 }
@@ -235,6 +306,25 @@ fn every_source_link_leads_to_the_file() {
     browser.assert_content();
 }
 
+// Transcripts may be wider than the 100 columns of our sources.
+#[test]
+fn no_table_or_listing_is_cut_off_on_a_laptop() {
+    let mut browser = Browser::start();
+    browser.screen(1280, 800);
+    for (_, page) in pages() {
+        browser.open(&page, "");
+        browser.eval("document.fonts.ready.then(() => true)");
+        let wide = browser.eval(
+            "Array.from(document.querySelectorAll('main .table-wrapper, main pre code'))
+                .filter(e => e.scrollWidth > e.clientWidth)
+                .map(e => e.textContent.trim())
+                .filter(text => Math.max(...text.split('\\n').map(line => line.length)) <= 100)",
+        );
+        assert_eq!(wide, json!([]), "{}", page.display());
+    }
+    browser.assert_content();
+}
+
 #[test]
 fn nothing_is_wider_than_a_telephone() {
     let mut browser = Browser::start();
@@ -251,38 +341,4 @@ fn nothing_is_wider_than_a_telephone() {
         assert_eq!(browser.eval("innerWidth"), 390, "{}: it was shrunk to fit", page.display());
     }
     browser.assert_content();
-}
-
-// With `ONLY=04-` in the environment, of the pages whose name contains that.
-#[test]
-#[ignore = "writes pictures for somebody to look at"]
-fn shots() {
-    let folder = support::root().join("target/site-shots");
-    fs::create_dir_all(&folder).expect("target is ours");
-    let only = env::var("ONLY").unwrap_or_default();
-    let mut views: Vec<_> = pages()
-        .map(|(language, page)| {
-            let name = page.file_stem().expect("it is a file").to_string_lossy().into_owned();
-            (name, language, page, "")
-        })
-        .collect();
-    for (language, word) in
-        [(Language::English, "?search=edge-triggered"), (Language::Chinese, "?search=边缘触发")]
-    {
-        views.push(("search".to_owned(), language, file(language, "index.html"), word));
-        let source = file(language, "source/select/src/main.rs.html");
-        views.push(("source".to_owned(), language, source, ""));
-    }
-    let mut browser = Browser::start();
-    for (name, language, page, rest) in views.iter().filter(|(name, ..)| name.contains(&only)) {
-        for theme in ["light", "dark"] {
-            browser.system(theme);
-            for (device, width, height) in [("desktop", 1400, 2400), ("phone", 390, 2000)] {
-                browser.screen(width, height);
-                browser.open(page, rest);
-                let code = language.code();
-                browser.shoot(&folder.join(format!("{name}.{code}.{theme}.{device}.png")));
-            }
-        }
-    }
 }

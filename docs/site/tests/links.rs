@@ -3,10 +3,11 @@
 mod support;
 
 use lol_html::{RewriteStrSettings, element, rewrite_str};
-use site::Language;
+use site::{Language, decoded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::thread;
 
 /// What matters here of a page.
 #[derive(Default)]
@@ -59,19 +60,6 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let escape = after.get(..2).filter(|_| *first == b'%');
-        let escape = escape.and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(bytes).expect("an address is UTF-8")
-}
-
 // mdBook checks no link; `lab docs` checks those of the chapters, not what becomes of them here.
 #[test]
 fn whatever_a_page_refers_to_is_in_the_site() {
@@ -108,6 +96,61 @@ fn whatever_a_page_refers_to_is_in_the_site() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     assert!(followed > 1000, "{followed} links are too few: is the site empty?");
+}
+
+#[test]
+fn builds_at_the_same_time_leave_a_whole_site() {
+    let builds = [(), ()].map(|()| thread::spawn(|| support::build("twice")));
+    for build in builds {
+        let out = build.join().expect("neither build fails");
+        for part in ["index.html", "site/source.css", "zh/04-select.html", "en/source"] {
+            assert!(out.join(part).exists(), "{part}");
+        }
+    }
+}
+
+/// A project of one chapter in each language, the English one with `link` in it.
+fn project(name: &str, link: &str) -> PathBuf {
+    let root = support::scratch().join(name);
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("in a folder")).expect("target is ours");
+        fs::write(path, text).expect("target is ours");
+    };
+    write("docs/figures/none.txt", "");
+    write("docs/site/course.css", "");
+    write("docs/site/course.js", "");
+    let titles = [
+        ("en", "**English** | [中文](../zh/README.md)", link),
+        ("zh", "[English](../en/README.md) | **中文**", ""),
+    ];
+    for (code, switch, link) in titles {
+        write(&format!("docs/{code}/SUMMARY.md"), "[A](README.md)\n");
+        write(&format!("docs/{code}/README.md"), &format!("{switch}\n\n# 契约\n\n{link}\n"));
+        let config = support::root().join(format!("docs/{code}/book.toml"));
+        let config = fs::read_to_string(config).expect("it is there");
+        write(&format!("docs/{code}/book.toml"), &config);
+    }
+    root
+}
+
+#[test]
+fn a_link_to_what_is_not_there_is_an_error() {
+    for (link, error) in [
+        ("[a](README.md#契约) [b](#契约) [c](../zh/README.md#契约)", ""),
+        (
+            "[a](17-none.md)",
+            "docs/en/README.md: docs/en/SUMMARY.md has no 17-none.md (a link to 17-none.html)",
+        ),
+        ("[a](../zh/README.md#无)", "docs/en/README.md: docs/zh/README.md has no #无"),
+        ("[a](#none)", "docs/en/README.md: docs/en/README.md has no #none"),
+        ("[a](../../none.rs)", "docs/en/README.md: there is no none.rs (a link to ../../none.rs)"),
+    ] {
+        let root = project("linking", link);
+        let said = site::build(&root, &root.join("site"))
+            .map_or_else(|e| format!("{e:#}"), |_| String::new());
+        assert_eq!(said, error, "{link}");
+    }
 }
 
 // A new version of mdBook brings new words; a reader of Chinese should not have to read them.

@@ -1,6 +1,5 @@
 //! A headless Chromium, spoken to in its DevTools protocol: as much of it as the tests need.
 
-use data_encoding::BASE64;
 use serde_json::{Value, json};
 use std::env;
 use std::fs;
@@ -28,7 +27,7 @@ pub struct Browser {
 
 /// A Chromium or a Chrome, from `CHROME` or under one of its names.
 fn executable() -> PathBuf {
-    if let Some(path) = env::var_os("CHROME") {
+    if let Some(path) = env::var_os("CHROME").filter(|path| !path.is_empty()) {
         return path.into();
     }
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
@@ -47,10 +46,12 @@ impl Browser {
     pub fn start() -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let profile = format!("profile-{}-{number}", std::process::id());
-        let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join(profile);
+        // The same names each time, so that what an interrupted run leaves does not pile up.
+        let profile = crate::support::scratch()
+            .join(format!("profile-{}-{number}", env!("CARGO_CRATE_NAME")));
+        let _ = fs::remove_dir_all(&profile);
         let executable = executable();
-        let process = Command::new(&executable)
+        let mut process = Command::new(&executable)
             .args(["--headless", "--no-first-run", "--disable-gpu", "--hide-scrollbars"])
             .args([
                 "--disable-background-networking",
@@ -70,7 +71,7 @@ impl Browser {
                     executable.display()
                 )
             });
-        let (port, path) = address(&profile);
+        let (port, path) = address(&profile, &mut process, &executable);
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the browser says it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("the time-out is not zero");
         let (socket, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), stream)
@@ -206,14 +207,6 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
-    /// Writes what the window shows into a PNG file.
-    pub fn shoot(&mut self, file: &Path) {
-        let answer = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
-        let data = answer["data"].as_str().unwrap_or_default();
-        let data = BASE64.decode(data.as_bytes()).expect("the protocol says base64");
-        fs::write(file, data).expect("the folder is there");
-    }
-
     /// Fails if a page has reported an error since the start, or asked for something on a network.
     pub fn assert_content(&mut self) {
         assert!(self.complaints.is_empty(), "{}", self.complaints.join("\n"));
@@ -221,14 +214,18 @@ impl Browser {
 }
 
 /// Where the browser listens; it writes that into its profile.
-fn address(profile: &Path) -> (u16, String) {
+fn address(profile: &Path, process: &mut Child, executable: &Path) -> (u16, String) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let told = fs::read_to_string(profile.join("DevToolsActivePort")).unwrap_or_default();
         if let Some((port, path)) = told.trim().split_once('\n') {
             return (port.parse().expect("the first line is the port"), path.to_owned());
         }
-        assert!(Instant::now() < deadline, "the browser did not start");
+        let name = executable.display();
+        if let Ok(Some(status)) = process.try_wait() {
+            panic!("the browser {name} (from CHROME or PATH) ended at once: {status}");
+        }
+        assert!(Instant::now() < deadline, "the browser {name} did not say where it listens");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests share: a built site, and the pages in it.
 
 use site::Language;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("we are in it")
 }
 
+/// `target/tmp`. Cargo tells it to tests, not to examples; both are programs two folders below.
+pub fn scratch() -> PathBuf {
+    let program = env::current_exe().expect("a program knows its file");
+    program.ancestors().nth(3).expect("target/debug/deps").join("tmp")
+}
+
 /// Builds the site into a folder of its own for `test`.
 pub fn build(test: &str) -> PathBuf {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let out = scratch().join(test);
     let site = site::build(&root(), &out).unwrap_or_else(|error| panic!("{error:#}"));
     site.index.parent().expect("a page is in a folder").to_owned()
 }
