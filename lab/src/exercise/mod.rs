@@ -191,7 +191,7 @@ impl Judged<'_> {
 
     fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {
         let Self { exercise, args, .. } = self;
-        let (file, solution) = (exercise.file(), exercise.solution());
+        let (file, solution) = (exercise.file(), exercise.solution);
         let Some(next) = short.first() else {
             return say(&match (args.lang, args.solution) {
                 (Language::English, false) => {
@@ -212,7 +212,7 @@ impl Judged<'_> {
                 Language::Chinese => format!("{asked} 项中有 {held} 项合格\n"),
             })?;
         }
-        let file = if args.solution { solution } else { file };
+        let file = if args.solution { solution } else { &file };
         say(&match args.lang {
             Language::English => format!("next: {next}, in {file}\n"),
             Language::Chinese => format!("下一步：{next}，文件是 {file}\n"),
