@@ -69,7 +69,7 @@ fn serve(args: &Args) -> io::Result<()> {
 ///
 /// Step 2. The answer waits in the client's queue, and one send may take only the front of it (when
 /// a signal comes, for one). Trap: what is left there is not sent by anybody, and the next answer
-/// comes behind it.
+/// comes behind it. (No check sees this: on loopback a send that may sleep takes all.)
 fn converse(client: &mut Connection, reply: Reply, buffer: &mut [u8]) -> io::Result<()> {
     let peer = client.peer();
     info!("waiting in recv for {peer}");

@@ -14,9 +14,22 @@ pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
 
 /// The same of an example. With the whole workspace in view: alone, each package would have what it
 /// tests with, this library, compiled once more, with the features that it needs itself.
-pub(crate) fn built_example(example: &str) -> Result<PathBuf, String> {
-    let folder = compiled(&["--workspace", "--example", example], !cfg!(debug_assertions))?;
-    Ok(folder.join("examples").join(example))
+///
+/// Also what cargo told, which is for whoever writes it: on success warnings, and the error
+/// otherwise.
+pub(crate) fn built_example(example: &str) -> Result<(PathBuf, String), String> {
+    let (target, release) = (target_folder()?, !cfg!(debug_assertions));
+    let mut cargo = cargo(&target);
+    cargo.args(["--workspace", "--example", example]);
+    if release {
+        cargo.arg("--release");
+    }
+    // Into our pipe it would be without colour.
+    if console::colors_enabled_stderr() {
+        cargo.args(["--color", "always"]);
+    }
+    let told = heard(cargo, example)?;
+    Ok((profile(&target, release).join("examples").join(example), told))
 }
 
 /// The same, optimised: what is measured is never a debug build.
@@ -70,13 +83,19 @@ pub(crate) fn built_copy(
     if release {
         cargo.arg("--release");
     }
-    match cargo.output() {
-        Ok(output) if output.status.success() => Ok(profile(target, release).join(binary)),
-        Ok(output) => {
-            let told = String::from_utf8_lossy(&output.stderr);
-            Err(format!("the copy of {binary} cannot be built:\n{}", told.trim_end()))
-        }
-        Err(error) => Err(format!("cannot run cargo: {}", common::reason(&error))),
+    heard(cargo, &format!("the copy of {binary}"))?;
+    Ok(profile(target, release).join(binary))
+}
+
+/// Runs cargo without a word of its, and says what it would have said.
+fn heard(mut cargo: Command, what: &str) -> Result<String, String> {
+    let output = cargo.output();
+    let output = output.map_err(|error| format!("cannot run cargo: {}", common::reason(&error)))?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        Ok(told.into_owned())
+    } else {
+        Err(format!("{what} cannot be built:\n{}", told.trim_end()))
     }
 }
 

@@ -33,6 +33,15 @@ impl Language {
         }
     }
 
+    /// What is said in this one, of words in English and in Chinese.
+    #[must_use]
+    pub fn pick<T>(self, [en, zh]: [T; 2]) -> T {
+        match self {
+            Self::English => en,
+            Self::Chinese => zh,
+        }
+    }
+
     /// The other one.
     #[must_use]
     pub fn other(self) -> Self {

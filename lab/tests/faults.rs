@@ -51,7 +51,8 @@ fn the_list_names_each_mistake_in_the_language_asked_for() {
 #[test]
 fn bad_usage_is_one_line_and_status_2() {
     for (args, words) in [
-        (&["no_such_fault"][..], "no fault 'no_such_fault': there are end_is_gone, "),
+        (&["end_was_gone"][..], "a similar value exists: 'end_is_gone'"),
+        (&["--every-check"], "required arguments"),
         (&["--all", "end_is_gone"], "cannot be used with"),
         (&["--lang", "fr"], "invalid value 'fr'"),
     ] {

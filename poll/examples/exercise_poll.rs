@@ -80,7 +80,7 @@ impl Server {
     /// Who is ready, as a position in the list: 0 is the listener, n + 1 is client n.
     fn wait(&self, kept: &mut Vec<PollFd<'static>>) -> io::Result<Vec<(usize, PollFlags)>> {
         let mut list = emptied(std::mem::take(kept));
-        // Step 3. While accepting is paused (`wants_read` says no) the listener is asked for
+        // Step 3, the last. While accepting is paused (`wants_read` says no) the listener is asked for
         // nothing. Trap: it keeps its entry all the same, or all the positions move; and without
         // that question a pause does not end.
         list.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
@@ -142,6 +142,7 @@ impl Server {
     }
 
     /// Step 2. Whoever is finished (`is_finished`) is closed: dropped. Then accepting may go on, if
-    /// it was paused (`resume`). Trap: not earlier in the turn, for positions would move.
+    /// it was paused (`resume`; no check sees this: a pause also ends by itself, in half a second).
+    /// Trap: not earlier in the turn, for positions would move.
     fn close_finished(&mut self) {}
 }

@@ -4,7 +4,9 @@
 //! here the error is handed up, and the work ends.
 
 use super::subject::Status;
+use crate::language::Language;
 use crate::table::say;
+use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -100,6 +102,25 @@ impl Report {
             result
         })
     }
+}
+
+/// At a terminal, says what takes so long: cargo builds, or waits for another cargo.
+pub(crate) fn while_building<T>(language: Language, what: &str, build: impl FnOnce() -> T) -> T {
+    let message = match language {
+        Language::English => format!("building {what} (a minute the first time)"),
+        Language::Chinese => format!("编译 {what}（第一次要一分钟）"),
+    };
+    while_saying(message, build)
+}
+
+/// At a terminal, shows that something is under way. What that prints itself gets in its way.
+pub(crate) fn while_saying<T>(message: String, work: impl FnOnce() -> T) -> T {
+    let bar = ProgressBar::new_spinner();
+    bar.set_message(message);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let result = work();
+    bar.finish_and_clear();
+    result
 }
 
 fn counted(number: usize, what: &str) -> String {

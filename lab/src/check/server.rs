@@ -1,23 +1,26 @@
 //! A server under judgement: started, found, asked, observed.
 
-use super::client::{Answer, Client, PATIENCE};
+use super::client::{Answer, Client, PATIENCE, is_lost};
 use super::subject::{Fault, Gives, Seen, Subject, short, unseen};
 use crate::process::observe;
 use crate::process::{Process, soon, typed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to listen: a virtual machine or an interpreter has to start first.
 const START: Duration = Duration::from_secs(20);
 /// How long a port may still belong to a server just killed, and a start be tried again.
 pub(crate) const RESTART: Duration = Duration::from_secs(5);
+/// How long a server that has let go of its clients may take to be gone, and what it said last to
+/// arrive. Generous: only one that goes on without them is waited for in vain.
+const PASSING: Duration = Duration::from_secs(2);
 /// What narration is kept, to quote from when the server dies.
 const KEPT_LINES: usize = 20;
 
@@ -40,10 +43,17 @@ pub(crate) struct Server {
     pub addr: SocketAddr,
     answer: Answer,
     gives: Gives,
-    lines: Lines,
+    narration: Narration,
 }
 
-/// The last lines of its standard error.
+/// What it says on its standard error.
+struct Narration {
+    lines: Lines,
+    /// Ends with the pipe. `None`: nobody reads.
+    reader: Option<JoinHandle<()>>,
+}
+
+/// The last lines.
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
 /// Starts the server as usual, lets `judge` look at it, and then asks whether it still serves:
@@ -64,7 +74,7 @@ pub(crate) fn with_server_started(
         Err(why) => short(format!("{seen}; but a client that came after: {why}")),
     });
     match seen {
-        Err(Fault::Short(why)) => match server.epitaph() {
+        Err(Fault::Short(why)) => match server.epitaph(is_lost(&why)) {
             Some(how) => short(format!("{why}; the server has ended: {how}")),
             None => short(why),
         },
@@ -117,7 +127,7 @@ impl Server {
         match found {
             Err(why) => {
                 output.read();
-                let said = output.last_line().map_or(String::new(), |line| format!(": {line}"));
+                let said = output.last_words().map_or(String::new(), |line| format!(": {line}"));
                 Err(format!("{} does not start: {why}{said}", typed(&command)))
             }
             Ok(addr) => Ok(Self {
@@ -125,7 +135,7 @@ impl Server {
                 addr,
                 answer: subject.answer,
                 gives: subject.gives,
-                lines: output.drain(start.unread),
+                narration: output.drain(start.unread),
             }),
         }
     }
@@ -156,16 +166,21 @@ impl Server {
         Ok(())
     }
 
-    /// How it ended and its last words, if it has ended.
-    fn epitaph(&mut self) -> Option<String> {
-        // The clients may know of the end before it can be waited for.
-        let how = soon(Duration::from_millis(50), || self.process.ended())?;
-        // And what it said last may still be on its way.
-        soon(Duration::from_millis(50), || {
-            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            (!lines.is_empty()).then_some(())
-        });
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+    /// How it ended and its last words, if it has ended. A client that was `lost` may know of the
+    /// end long before it can be waited for.
+    fn epitaph(&mut self, lost: bool) -> Option<String> {
+        const MOMENT: Duration = Duration::from_millis(50);
+        let refused = || {
+            let new = TcpStream::connect_timeout(&self.addr, MOMENT);
+            new.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        };
+        let patience = if lost || refused() { PASSING } else { MOMENT };
+        let how = soon(patience, || self.process.ended())?;
+        // Some line is not the last. A process of its own that lives on may keep the pipe open.
+        if let Some(reader) = &self.narration.reader {
+            soon(PASSING, || reader.is_finished().then_some(()));
+        }
+        let mut lines = self.narration.lines.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match last_words(lines.make_contiguous()) {
             Some(words) => format!("{how}, its last words: {words}"),
             None => how,
@@ -262,25 +277,26 @@ impl Output {
         listening_on(&self.said).or_else(|| listening_on(&self.complained))
     }
 
-    fn last_line(&self) -> Option<&str> {
-        self.complained.lines().rev().find(|line| !line.trim().is_empty())
+    fn last_words(&self) -> Option<String> {
+        let said = self.complained.lines().filter(|line| !line.trim().is_empty());
+        last_words(&said.map(str::to_owned).collect::<Vec<_>>()).map(str::to_owned)
     }
 
     /// The pipes must be emptied, or a narrating server fills them and waits for us for ever;
     /// unless the point is that nobody reads.
-    fn drain(self, unread: bool) -> Lines {
+    fn drain(self, unread: bool) -> Narration {
         let lines = Lines::default();
         if unread {
-            return lines;
+            return Narration { lines, reader: None };
         }
         let kept = Arc::clone(&lines);
         if let Some(mut stdout) = self.stdout {
             thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
         }
-        if let Some(stderr) = self.stderr {
-            thread::spawn(move || keep_last_lines(BufReader::new(stderr), &kept));
-        }
-        lines
+        let reader = self
+            .stderr
+            .map(|stderr| thread::spawn(move || keep_last_lines(BufReader::new(stderr), &kept)));
+        Narration { lines, reader }
     }
 }
 

@@ -64,7 +64,7 @@ fn list(language: Language) -> io::Result<bool> {
     let (left, right) = (room * 2 / 5, room - room * 2 / 5);
     for experiment in EXPERIMENTS {
         let claims = experiment.claims.iter().map(|claim| said(claim, language, right));
-        let does = wrap(of(&experiment.does, language), left).join("\n");
+        let does = wrap(language.pick(experiment.does), left).join("\n");
         table.add_row([experiment.name, &does, &claims.collect::<Vec<_>>().join("\n")]);
     }
     say(&format!("{table}\n"))?;
@@ -80,18 +80,15 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     bar.enable_steady_tick(Duration::from_millis(200));
     // A few experiments build the few programs that they run, as they come to them.
     if chosen.len() == EXPERIMENTS.len() {
-        bar.set_message(of(
-            &[
-                "building the programs (some minutes the first time)",
-                "编译各个程序（第一次要几分钟）",
-            ],
-            language,
-        ));
+        bar.set_message(language.pick([
+            "building the programs (some minutes the first time)",
+            "编译各个程序（第一次要几分钟）",
+        ]));
         // An experiment whose program cannot be built will say so.
         let _ = build_all_to_measure();
     }
     for experiment in chosen {
-        let first = of(&[" (builds its programs first)", "（先编译要用的程序）"], language);
+        let first = language.pick([" (builds its programs first)", "（先编译要用的程序）"]);
         bar.set_message(format!("{}{first}", experiment.name));
         let rows = rows(experiment, language);
         let mut table = table(match language {
@@ -110,8 +107,8 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
                 outcome.word(language),
             ]);
         }
-        let colon = of(&[": ", "："], language);
-        let does = of(&experiment.does, language);
+        let colon = language.pick([": ", "："]);
+        let does = language.pick(experiment.does);
         bar.suspend(|| say(&format!("{}{colon}{does}\n{table}\n\n", experiment.name)))?;
         bar.inc(1);
     }
@@ -170,15 +167,8 @@ fn said(claim: &Claim, language: Language, width: usize) -> String {
         Language::English => wrap(&format!("{}\u{a0}「{}」", claim.note, claim.quote), width),
         Language::Chinese => wrap(&format!("{}「{}」", claim.note, claim.quote), width),
     };
-    lines.extend(wrap(of(&claim.says, language), width));
+    lines.extend(wrap(language.pick(claim.says), width));
     lines.join("\n")
-}
-
-fn of<'w>(words: &[&'w str; 2], language: Language) -> &'w str {
-    match language {
-        Language::English => words[0],
-        Language::Chinese => words[1],
-    }
 }
 
 impl Verdict {
@@ -190,7 +180,7 @@ impl Verdict {
             Self::Wrong => ["wrong", "错误"],
             Self::Question => ["a question", "思考题"],
         };
-        of(&words, language)
+        language.pick(words)
     }
 }
 
@@ -202,7 +192,7 @@ impl Outcome {
             Self::LeftOut => ["left out", "未测"],
             Self::Failed => ["failed", "失败"],
         };
-        of(&words, language)
+        language.pick(words)
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Exercise {
     pub chapter: &'static str,
     /// What is to be written, in a few words of each language.
     pub task: [&'static str; 2],
+    /// What to compare it with.
+    pub solution: &'static str,
     /// Where the chapter explains what, as the English fragment.
     parts: Parts,
 }
@@ -29,13 +31,19 @@ struct Parts {
 }
 
 /// The sections that are better for one check of one exercise than what is said below.
-const ASIDE: &[(&str, &str, &str)] = &[("coroutines", "flooder", "where-it-breaks")];
+const ASIDE: &[(&str, &str, &str)] = &[
+    ("nonblocking", "no_delay", "asking-less-often"),
+    ("poll", "out_of_descriptors", "the-wait"),
+    ("coroutines", "no_delay", "recv-and-its-wait"),
+    ("coroutines", "flooder", "where-it-breaks"),
+];
 
 pub(crate) const EXERCISES: &[Exercise] = &[
     Exercise {
         name: "blocking",
         chapter: "02-blocking",
         task: ["the conversation with one client", "与一个客户端的会话"],
+        solution: "blocking/src/conversation.rs",
         parts: Parts {
             wait: "one-client-at-a-time",
             accept: "one-client-at-a-time",
@@ -52,6 +60,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             "a call that never sleeps: accept, receive, send, close",
             "谁都不睡的调用：接受、接收、发送、关闭",
         ],
+        solution: "nonblocking/src/main.rs",
         parts: Parts {
             wait: "the-loop",
             accept: "a-new-client",
@@ -65,6 +74,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         name: "select",
         chapter: "04-select",
         task: ["sending, what to watch, errors, the close", "发送、关注什么、出错时怎么办、关闭"],
+        solution: "select/src/main.rs",
         parts: Parts {
             wait: "the-wait",
             accept: "the-loop",
@@ -81,6 +91,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             "the flags to ask for, the end of a turn, a pause",
             "要求报告哪些标志、一轮的末尾、暂停接受",
         ],
+        solution: "poll/src/main.rs",
         parts: Parts {
             wait: "the-wait",
             accept: "the-wait",
@@ -97,6 +108,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             "what the kernel is told, a signal, the close",
             "告诉内核什么、来了信号怎么办、关闭",
         ],
+        solution: "epoll/src/main.rs",
         parts: Parts {
             wait: "the-loop",
             accept: "what-it-remembers",
@@ -110,6 +122,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         name: "selectors",
         chapter: "07-selectors",
         task: ["the callbacks read and write, and the close", "回调 read 和 write，以及关闭"],
+        solution: "selectors/src/main.rs",
         parts: Parts {
             wait: "the-wait",
             accept: "callbacks",
@@ -126,6 +139,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             "what follows a completion: answer, go on, close",
             "完成之后做什么：回答、继续、关闭",
         ],
+        solution: "uring/src/main.rs",
         parts: Parts {
             wait: "the-turn",
             accept: "accepting-and-receiving",
@@ -139,6 +153,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         name: "coroutines",
         chapter: "12-coroutines",
         task: ["a task for each client, and where it stops", "每个客户端一个任务，任务在哪里停下"],
+        solution: "selectors/src/bin/coroutines.rs",
         parts: Parts {
             wait: "the-wait",
             accept: "the-executor",
@@ -167,16 +182,6 @@ impl Exercise {
         format!("{}/examples/{}.rs", self.row().package, self.example())
     }
 
-    /// What to compare it with.
-    pub(crate) fn solution(&self) -> String {
-        let Program { package, binary, .. } = self.row();
-        if package == binary {
-            format!("{package}/src/main.rs")
-        } else {
-            format!("{package}/src/bin/{binary}.rs")
-        }
-    }
-
     /// Which section helps where this check falls short: its chapter, and the English fragment.
     fn section(&self, check: &str) -> Option<(&'static str, &'static str)> {
         let aside = ASIDE.iter().find(|(name, of, _)| *name == self.name && *of == check);
@@ -188,12 +193,14 @@ impl Exercise {
             "half_close" | "data_with_fin" | "resets" | "comes_and_goes" => self.parts.close,
             "never_reads" | "idle_cpu" => self.parts.watch,
             "asleep_in" | "stop_continue" => self.parts.wait,
-            "many_clients" | "out_of_descriptors" => "where-it-breaks",
+            "many_clients" => "where-it-breaks",
             // What is the same in all servers is explained once.
             "in_order" => return Some(("04-select", "who-is-answered-first")),
             "no_delay" => return Some(("13-robust-servers", "room")),
             "urgent" | "closed_output" => return Some(("13-robust-servers", "errors")),
-            "port_in_use" | "restart" => return Some(("13-robust-servers", "resources")),
+            "out_of_descriptors" | "port_in_use" | "restart" => {
+                return Some(("13-robust-servers", "resources"));
+            }
             "bad_command_line" | "addresses" => return Some(("04-select", "the-contract")),
             _ => return None,
         };
@@ -217,9 +224,12 @@ mod tests {
     fn each_exercise_has_its_skeleton_and_its_solution() {
         for exercise in EXERCISES {
             assert!(PROGRAMS.iter().any(|row| row.name == exercise.name), "{}", exercise.name);
-            for path in [exercise.file(), exercise.solution()] {
-                assert!(root().join(&path).is_file(), "{}: no {path}", exercise.name);
-            }
+            let skeleton = std::fs::read_to_string(root().join(exercise.file()));
+            let skeleton = skeleton.unwrap_or_else(|_| panic!("{}: no skeleton", exercise.name));
+            let Exercise { name, solution, .. } = exercise;
+            assert!(skeleton.contains(&format!("One solution is `{solution}`")), "{name}");
+            assert!(solution.starts_with(&format!("{}/", exercise.row().package)), "{name}");
+            assert!(root().join(solution).is_file(), "{name}: no {solution}");
         }
     }
 

@@ -7,7 +7,7 @@
 mod course;
 
 use crate::built::{built, built_example};
-use crate::check::report::Report;
+use crate::check::report::{Report, while_building};
 use crate::check::server::{Server, Start};
 use crate::check::subject::{Gives, Status, Subject};
 use crate::check::suite::{self, CHECKS};
@@ -18,7 +18,7 @@ use crate::table::say;
 use clap::builder::PossibleValuesParser;
 use console::{Alignment, pad_str};
 use course::{EXERCISES, Exercise};
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Judges an exercise of the course: a server that you finish
@@ -56,16 +56,6 @@ pub struct ExerciseArgs {
     lang: Language,
 }
 
-impl ExerciseArgs {
-    /// These words in the language asked for.
-    fn say<'a>(&self, [en, zh]: [&'a str; 2]) -> &'a str {
-        match self.lang {
-            Language::English => en,
-            Language::Chinese => zh,
-        }
-    }
-}
-
 /// Runs `lab exercise`.
 #[must_use]
 pub fn main(args: &ExerciseArgs) -> ExitCode {
@@ -94,7 +84,7 @@ fn list(args: &ExerciseArgs) -> io::Result<()> {
         };
         let (name, file) = (exercise.name, exercise.file());
         let (name, chapter, file) = (wide(name, 13), wide(&chapter, 12), wide(&file, 48));
-        say(&format!("{name}{chapter}{file}{}\n", args.say(exercise.task)))
+        say(&format!("{name}{chapter}{file}{}\n", args.lang.pick(exercise.task)))
     })
 }
 
@@ -102,9 +92,14 @@ fn list(args: &ExerciseArgs) -> io::Result<()> {
 fn judge(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
     let row = exercise.row();
     let binary = if args.solution {
-        built(row.package, row.binary)
+        while_building(args.lang, row.binary, || built(row.package, row.binary))
     } else {
-        built_example(&exercise.example())
+        let example = exercise.example();
+        while_building(args.lang, &example, || built_example(&example)).map(|(binary, told)| {
+            // Warnings. Who closed standard error does not want them.
+            let _ = io::stderr().write_all(told.as_bytes());
+            binary
+        })
     };
     let subject = row.subject(&binary.map_err(Ended::Failed)?);
     let course = Course::read(&docs::root())
@@ -182,7 +177,7 @@ impl Judged<'_> {
 
     /// What to read, under the line of a check that falls short.
     fn help(&self, check: &str) -> io::Result<()> {
-        let read = self.args.say(["read", "读"]);
+        let read = self.args.lang.pick(["read", "读"]);
         match self.exercise.help(check, &self.course, self.args.lang) {
             Some(section) => say(&format!("        {read} {section}\n")),
             None => Ok(()),
@@ -191,7 +186,7 @@ impl Judged<'_> {
 
     fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {
         let Self { exercise, args, .. } = self;
-        let (file, solution) = (exercise.file(), exercise.solution());
+        let (file, solution) = (exercise.file(), exercise.solution);
         let Some(next) = short.first() else {
             return say(&match (args.lang, args.solution) {
                 (Language::English, false) => {
@@ -212,7 +207,7 @@ impl Judged<'_> {
                 Language::Chinese => format!("{asked} 项中有 {held} 项合格\n"),
             })?;
         }
-        let file = if args.solution { solution } else { file };
+        let file = if args.solution { solution } else { &file };
         say(&match args.lang {
             Language::English => format!("next: {next}, in {file}\n"),
             Language::Chinese => format!("下一步：{next}，文件是 {file}\n"),

@@ -43,23 +43,26 @@ impl Copied {
     /// Brings the copy up to date, with this mistake in it and no other.
     pub(super) fn change(&self, mistake: &Mistake) -> Result<Change, String> {
         let source = self.source();
-        let told = |error: io::Error| format!("cannot copy the sources: {}", reason(&error));
-        let mut files = BTreeSet::new();
-        for file in sources(&root()).map_err(told)? {
-            let text = fs::read(root().join(&file)).map_err(told)?;
+        let files = sources(&root())?;
+        for file in &files {
+            let from = root().join(file);
+            let text = fs::read(&from).map_err(about(&from))?;
             if file == Path::new(mistake.file) {
                 let text = String::from_utf8_lossy(&text);
-                write(&source.join(&file), apply(mistake, &text)?.as_bytes()).map_err(told)?;
+                write(&source.join(file), apply(mistake, &text)?.as_bytes())?;
             } else {
-                write(&source.join(&file), &text).map_err(told)?;
+                write(&source.join(file), &text)?;
             }
-            files.insert(file);
         }
         // A program that was renamed must not be found under its old name, too.
-        for file in sources(&source).map_err(told)?.difference(&files) {
-            fs::remove_file(source.join(file)).map_err(told)?;
+        for file in sources(&source)?.difference(&files) {
+            let old = source.join(file);
+            fs::remove_file(&old).map_err(about(&old))?;
         }
-        let read = |root: &Path| fs::read_to_string(root.join(mistake.file)).map_err(told);
+        let read = |root: &Path| {
+            let path = root.join(mistake.file);
+            fs::read_to_string(&path).map_err(about(&path))
+        };
         Ok(Change::between(&read(&root())?, &read(&source)?))
     }
 
@@ -93,18 +96,25 @@ fn lock(file: File) -> io::Result<Lock> {
 
 /// The text of the file with the mistake in it.
 fn apply(mistake: &Mistake, text: &str) -> Result<String, String> {
-    if text.matches(mistake.before).count() == 1 {
+    let count = text.matches(mistake.before).count();
+    if count == 1 {
         return Ok(text.replacen(mistake.before, mistake.after, 1));
     }
     let (file, first) = (mistake.file, mistake.before.trim().lines().next().unwrap_or_default());
     Err(format!(
-        "{file} was changed: `{first}` is not in it once (git checkout {file} restores it)"
+        "{file} was changed: what begins with `{first}` stands there {count} times, not once; \
+         `git diff {file}` shows your change, `git stash` puts it aside"
     ))
+}
+
+/// An error with the file or folder that it is about.
+fn about(path: &Path) -> impl Fn(io::Error) -> String + '_ {
+    move |error| format!("cannot copy the sources: {}: {}", path.display(), reason(&error))
 }
 
 /// What cargo needs of the workspace under `root`, as paths from there. The documents, the tests
 /// and whatever else there is are no part of a program.
-fn sources(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+fn sources(root: &Path) -> Result<BTreeSet<PathBuf>, String> {
     let mut files = BTreeSet::new();
     for name in ["Cargo.toml", "Cargo.lock"] {
         if root.join(name).is_file() {
@@ -114,8 +124,7 @@ fn sources(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
     if !root.is_dir() {
         return Ok(files);
     }
-    for entry in fs::read_dir(root)? {
-        let name = PathBuf::from(entry?.file_name());
+    for (name, _) in entries(root)? {
         let manifest = name.join("Cargo.toml");
         if root.join(&manifest).is_file() {
             files.insert(manifest);
@@ -125,11 +134,10 @@ fn sources(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-fn gather(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        let path = folder.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+fn gather(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<(), String> {
+    for (name, is_folder) in entries(&root.join(folder))? {
+        let path = folder.join(name);
+        if is_folder {
             gather(root, &path, files)?;
         } else {
             files.insert(path);
@@ -138,15 +146,30 @@ fn gather(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> io::Resu
     Ok(())
 }
 
+/// What is in a folder, and whether it is a folder itself. Not what begins with a dot: editors keep
+/// their locks so, links to nowhere among them.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>, String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(about(folder))? {
+        let entry = entry.map_err(about(folder))?;
+        let name = PathBuf::from(entry.file_name());
+        if !name.as_os_str().as_encoded_bytes().starts_with(b".") {
+            let kind = entry.file_type().map_err(about(&entry.path()))?;
+            found.push((name, kind.is_dir()));
+        }
+    }
+    Ok(found)
+}
+
 /// Writes a file if that changes it: cargo builds anew what is newer than it was.
-fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+fn write(path: &Path, text: &[u8]) -> Result<(), String> {
     if fs::read(path).is_ok_and(|old| old == text) {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(about(folder))?;
     }
-    fs::write(path, text)
+    fs::write(path, text).map_err(about(path))
 }
 
 impl Change {
@@ -180,9 +203,11 @@ mod tests {
     fn a_file_that_was_changed_is_named_with_what_to_do() {
         let mistake = super::super::known::all().next().expect("there is one");
         let twice = mistake.before.repeat(2);
-        for text in ["", twice.as_str()] {
+        for (text, times) in [("", " 0 times"), (&twice, " 2 times")] {
             let why = apply(mistake, text).expect_err("not once");
-            assert!(why.starts_with(mistake.file) && why.contains("git checkout"), "{why}");
+            assert!(why.starts_with(mistake.file) && why.contains(times), "{why}");
+            // Never what throws an edit away.
+            assert!(why.contains("git stash") && !why.contains("checkout"), "{why}");
         }
     }
 
@@ -196,5 +221,23 @@ mod tests {
         }
         let other = |file: &&PathBuf| file.starts_with("docs") || file.starts_with("target");
         assert_eq!(files.iter().find(other), None);
+    }
+
+    #[test]
+    fn what_an_editor_locks_is_no_source_and_a_bad_file_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = folder.path().join("select/src");
+        fs::create_dir_all(&source).expect("a folder in it");
+        for file in ["select/Cargo.toml", "select/src/main.rs", "select/src/.main.rs.swp"] {
+            fs::write(folder.path().join(file), "").expect("a file");
+        }
+        let lock = source.join(".#main.rs");
+        std::os::unix::fs::symlink("reader@host.1", lock).expect("a link to nowhere");
+        let files = sources(folder.path()).expect("they can be read");
+        let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        assert_eq!(names, ["select/Cargo.toml", "select/src/main.rs"]);
+        fs::remove_dir_all(&source).expect("it is ours");
+        let why = sources(folder.path()).expect_err("a package has sources");
+        assert!(why.contains("select/src: "), "{why}");
     }
 }

@@ -11,12 +11,12 @@ mod report;
 
 use crate::built::built;
 use crate::check::programs::{self, Program};
-use crate::check::report::{complain, unread};
 use crate::check::subject::{Status, Subject};
 use crate::check::suite::{CHECKS, Check};
-use crate::check::{ask, suite};
+use crate::check::{Ended, ask, status, suite};
 use crate::language::Language;
-use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args};
 use copy::Copied;
 use known::Mistake;
 use report::Report;
@@ -30,17 +30,19 @@ use std::process::ExitCode;
 /// and judged, and then the course's program is, by the same checks. Exit status 1 when a mistake
 /// goes unnoticed, or when the course's program falls short itself.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("mistakes").args(["names", "all"]))]
 pub struct FaultsArgs {
     /// Mistakes, by name
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(names()))]
     names: Vec<String>,
 
     /// All of them (some minutes)
-    #[arg(long, conflicts_with = "names")]
+    #[arg(long)]
     all: bool,
 
     /// Ask all the checks, not only those that are known to find it
-    #[arg(long)]
+    #[arg(long, requires = "mistakes")]
     every_check: bool,
 
     /// The language of the report
@@ -61,68 +63,35 @@ enum Outcome {
     LeftOut,
 }
 
-/// Why not all was judged.
-enum Ended {
-    Failed(String),
-    Unread(io::Error),
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Unread(error)
-    }
+/// The names of the mistakes, in the order of the chapter.
+fn names() -> Vec<&'static str> {
+    known::all().map(|mistake| mistake.name).collect()
 }
 
 /// Runs `lab faults`.
 #[must_use]
 pub fn main(args: &FaultsArgs) -> ExitCode {
     suite::descriptor_limit();
-    let chosen = match chosen(args) {
-        Ok(chosen) => chosen,
-        Err(why) => {
-            complain(&why);
-            return ExitCode::from(2);
-        }
+    let chosen: Vec<_> = if args.all {
+        known::all().collect()
+    } else {
+        let named = |name| known::all().filter(move |mistake| mistake.name == name);
+        args.names.iter().flat_map(named).collect()
     };
     let mut report = Report::new(args.lang);
-    let held = if chosen.is_empty() {
-        report.list().map(|()| true).map_err(Ended::from)
+    status(if chosen.is_empty() {
+        report.list().map(|()| 0).map_err(Ended::from)
     } else {
         make(&chosen, args, &mut report)
-    };
-    match held {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(Ended::Unread(error)) => {
-            unread(&error);
-            ExitCode::FAILURE
-        }
-        Err(Ended::Failed(why)) => {
-            complain(&why);
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
-fn chosen(args: &FaultsArgs) -> Result<Vec<&'static Mistake>, String> {
-    if args.all {
-        return Ok(known::all().collect());
-    }
-    let named = |name: &String| {
-        known::all().find(|mistake| mistake.name == name).ok_or_else(|| {
-            let known: Vec<_> = known::all().map(|mistake| mistake.name).collect();
-            format!("no fault '{name}': there are {}", known.join(", "))
-        })
-    };
-    args.names.iter().map(named).collect()
-}
-
-/// Whether every mistake was caught.
+/// How many mistakes were not caught, or not cured.
 fn make(
     chosen: &[&'static Mistake],
     args: &FaultsArgs,
     report: &mut Report,
-) -> Result<bool, Ended> {
+) -> Result<usize, Ended> {
     let mut outcomes = Vec::new();
     for mistake in chosen {
         let outcome = make_one(mistake, args, report)?;
@@ -130,7 +99,8 @@ fn make(
         outcomes.push(outcome);
     }
     report.tally(&outcomes)?;
-    Ok(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Caught | Outcome::LeftOut)))
+    let held = |outcome: &&Outcome| matches!(outcome, Outcome::Caught | Outcome::LeftOut);
+    Ok(outcomes.len() - outcomes.iter().filter(held).count())
 }
 
 fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result<Outcome, Ended> {

@@ -4,14 +4,12 @@ use super::copy::Change;
 use super::known::{CHAPTER, KINDS, Mistake};
 use super::{Outcome, known};
 use crate::check::programs::Program;
-use crate::check::report::Report as Checks;
+use crate::check::report::{Report as Checks, while_building, while_saying};
 use crate::check::subject::Status;
 use crate::language::Language;
 use crate::table::{columns, say, table};
 use crate::wrap::wrap;
-use indicatif::ProgressBar;
 use std::io;
-use std::time::Duration;
 
 pub(super) struct Report {
     language: Language,
@@ -22,13 +20,6 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(language: Language) -> Self {
         Self { language, checks: Checks::new() }
-    }
-
-    fn of<'w>(&self, words: [&'w str; 2]) -> &'w str {
-        match self.language {
-            Language::English => words[0],
-            Language::Chinese => words[1],
-        }
     }
 
     /// All mistakes, kind by kind.
@@ -48,7 +39,7 @@ impl Report {
 
     /// What goes wrong, and in which of the notes it does.
     fn wrong(&self, mistake: &Mistake) -> String {
-        let wrong = self.of(mistake.wrong);
+        let wrong = self.language.pick(mistake.wrong);
         match (mistake.notes, self.language) {
             ("", _) => wrong.to_owned(),
             (notes, Language::English) => format!("{wrong} ({notes})"),
@@ -58,7 +49,7 @@ impl Report {
 
     /// The mistake, and the lines that it changes.
     pub(super) fn mistake(&mut self, mistake: &Mistake, change: &Change) -> io::Result<()> {
-        let colon = self.of([": ", "："]);
+        let colon = self.language.pick([": ", "："]);
         self.checks.heading(&format!("{}{colon}{}", mistake.name, self.wrong(mistake)))?;
         say(&format!("    {}\n", mistake.file))?;
         self.lines('-', 31, &change.before)?;
@@ -97,25 +88,20 @@ impl Report {
         self.checks.while_waiting(name, check)
     }
 
-    /// At a terminal, says what takes so long.
     pub(super) fn while_building<T>(&self, binary: &str, build: impl FnOnce() -> T) -> T {
-        let message = match self.language {
-            Language::English => format!("building {binary} (a minute the first time)"),
-            Language::Chinese => format!("编译 {binary}（第一次要一分钟）"),
-        };
-        while_saying(message, build)
+        while_building(self.language, binary, build)
     }
 
     /// The same, of another `lab faults`.
     pub(super) fn while_queueing<T>(&self, wait: impl FnOnce() -> T) -> T {
         let message = ["waiting for another lab faults", "等另一个 lab faults 做完"];
-        while_saying(self.of(message).to_owned(), wait)
+        while_saying(self.language.pick(message).to_owned(), wait)
     }
 
     /// What became of a mistake, and where it is explained.
     pub(super) fn outcome(&self, mistake: &Mistake, outcome: Outcome) -> io::Result<()> {
         let kind = KINDS.iter().find(|kind| kind.mistakes.iter().any(|m| m.name == mistake.name));
-        let section = kind.map_or("", |kind| self.of(kind.section));
+        let section = kind.map_or("", |kind| self.language.pick(kind.section));
         let (word, code) = (outcome.word(self.language), self.language.code());
         say(&match self.language {
             Language::English => format!("{word}; see docs/{code}/{CHAPTER}, “{section}”\n"),
@@ -145,26 +131,13 @@ impl Report {
     }
 }
 
-fn while_saying<T>(message: String, work: impl FnOnce() -> T) -> T {
-    let bar = ProgressBar::new_spinner();
-    bar.set_message(message);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let result = work();
-    bar.finish_and_clear();
-    result
-}
-
 impl Outcome {
     fn word(self, language: Language) -> &'static str {
-        let words = match self {
+        language.pick(match self {
             Self::Caught => ["caught", "已发现"],
             Self::Unnoticed => ["unnoticed", "未发现"],
             Self::NotCured => ["not cured", "原程序不合格"],
             Self::LeftOut => ["left out here", "这里看不到"],
-        };
-        match language {
-            Language::English => words[0],
-            Language::Chinese => words[1],
-        }
+        })
     }
 }

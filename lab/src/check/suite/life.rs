@@ -16,6 +16,8 @@ pub(super) fn stop_continue(subject: &Subject) -> Seen {
     with_server(subject, |server| {
         let mut client = server.client()?;
         for _ in 0..TIMES {
+            // A signal interrupts nothing in a server that is still busy with the last round.
+            server.asleep(Duration::from_millis(100));
             server.process.stop()?;
             if subject.gives >= Gives::AnswersOne {
                 client.push(100)?;

@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 const COMMANDS: Duration = Duration::from_secs(120);
 
-/// One pipe for both outputs, as a terminal has it, and a keyboard.
-const BECOME: &str = r#"keyboard=$1; shift; exec "$@" <"$keyboard" 2>&1"#;
+/// One pipe for both outputs, as a terminal has it, and a keyboard. Its name has served once it is
+/// open: removed here, it does not stay behind when nobody is left to clean up (Ctrl-C).
+const BECOME: &str =
+    r#"keyboard=$1; shift; exec <"$keyboard" && rm -f "$keyboard" && exec "$@" 2>&1"#;
 
 /// A character that no program prints, between the outputs of two commands.
 const BORDER: char = '\u{1}';
@@ -124,7 +126,7 @@ impl Keys {
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        // In the folder for what may be lost, at worst.
+        // Mostly gone already; in the folder for what may be lost, at worst.
         let _ = fs::remove_file(&self.path);
     }
 }
