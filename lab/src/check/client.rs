@@ -4,10 +4,9 @@
 //! kernel's buffers, not the server: with a bounded server both sides would wait for ever.
 
 use common::{interrupted, reason, would_block};
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
@@ -90,14 +89,7 @@ pub(crate) struct Client {
 }
 
 /// The ending that a client wishes for: end of input after the last answer.
-const CLOSED: &str = "closed by the server";
-
-/// Whether these words of a client say that the server let go of it, or listens no more.
-pub(crate) fn is_lost(why: &str) -> bool {
-    let errors = [Errno::ECONNRESET, Errno::EPIPE, Errno::ECONNREFUSED];
-    let words = errors.map(|errno| reason(&io::Error::from(errno)));
-    why.contains(CLOSED) || words.iter().any(|words| why.contains(words.as_str()))
-}
+pub(crate) const CLOSED: &str = "closed by the server";
 
 impl Client {
     pub(crate) fn connect(addr: SocketAddr, answer: Answer) -> Result<Self, String> {

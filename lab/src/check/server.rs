@@ -1,12 +1,12 @@
 //! A server under judgement: started, found, asked, observed.
 
-use super::client::{Answer, Client, PATIENCE, is_lost};
-use super::subject::{Fault, Gives, Seen, Subject, short, unseen};
+use super::client::{Answer, Client, PATIENCE};
+use super::subject::{Fault, Gives, Seen, Subject, is_lost, short, unseen};
 use crate::process::observe;
 use crate::process::{Process, soon, typed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::process::{ChildStderr, ChildStdout};
@@ -293,9 +293,15 @@ impl Output {
         if let Some(mut stdout) = self.stdout {
             thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
         }
-        let reader = self
-            .stderr
-            .map(|stderr| thread::spawn(move || keep_last_lines(BufReader::new(stderr), &kept)));
+        // One that dies at once may have said all before it was found.
+        let first = Cursor::new(self.complained.into_bytes());
+        let reader = if let Some(stderr) = self.stderr {
+            let all = first.chain(BufReader::new(stderr));
+            Some(thread::spawn(move || keep_last_lines(all, &kept)))
+        } else {
+            keep_last_lines(first, &kept);
+            None
+        };
         Narration { lines, reader }
     }
 }

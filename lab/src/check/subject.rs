@@ -1,7 +1,9 @@
 //! What is judged, and how a judgement is put into words.
 
-use super::client::Answer;
+use super::client::{Answer, CLOSED};
 use crate::process::typed;
+use common::reason;
+use nix::errno::Errno;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -87,6 +89,12 @@ pub(crate) fn short<T>(why: impl Into<String>) -> Result<T, Fault> {
 /// A check that could not be seen, for this reason.
 pub(crate) fn unseen<T>(why: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Unseen(why.into()))
+}
+
+/// Whether these words of a client say that the server let go of it.
+pub(crate) fn is_lost(why: &str) -> bool {
+    let errors = [Errno::ECONNRESET, Errno::EPIPE];
+    why.contains(CLOSED) || errors.iter().any(|&errno| why.contains(&reason(&errno.into())))
 }
 
 /// The word at the start of a line of the report.
