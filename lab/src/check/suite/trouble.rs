@@ -4,7 +4,7 @@
 use crate::check::client::{Client, drive};
 use crate::check::server::{Server, with_server};
 use crate::check::subject::{Gives, Seen, Subject, short};
-use crate::process::soon;
+use crate::process::{LOOK_AGAIN, soon};
 use socket2::SockRef;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -191,17 +191,23 @@ pub(super) fn comes_and_goes(subject: &Subject) -> Seen {
     })
 }
 
-/// The descriptors of a server, once no more than `expected`, or once it had time enough.
+/// The descriptors of a server, once no more than `expected`, or once no more are given back.
 fn settled_descriptors(
     server: &Server,
     expected: u64,
 ) -> Result<u64, crate::check::subject::Fault> {
     let mut now = server.descriptors()?;
-    let patience = if expected == 0 { Duration::from_millis(50) } else { Duration::from_secs(10) };
-    soon(patience, || {
-        now = server.descriptors().unwrap_or(now);
-        (now <= expected).then_some(())
-    });
+    let mut since = Instant::now();
+    let patience = if expected == 0 { Duration::from_millis(50) } else { 2 * MEANWHILE };
+    while now > expected && since.elapsed() < patience {
+        thread::sleep(LOOK_AGAIN);
+        // One that has died has none to count; what comes next will say so.
+        let before = now;
+        now = server.descriptors().unwrap_or(before);
+        if now != before {
+            since = Instant::now();
+        }
+    }
     Ok(now)
 }
 
