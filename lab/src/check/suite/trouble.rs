@@ -111,7 +111,7 @@ pub(super) fn flooder(subject: &Subject) -> Seen {
     // then kept busy without a gap.
     let mut subject = subject.clone();
     if subject.ours && !subject.command.iter().any(|word| word == "--chunk") {
-        subject.command.extend(["--chunk", "16"].map(OsString::from));
+        subject.command.extend(["--chunk", "1"].map(OsString::from));
     }
     with_server(&subject, |server| {
         let mut flooder = server.client()?;
@@ -121,7 +121,7 @@ pub(super) fn flooder(subject: &Subject) -> Seen {
         let mut pinger = server.client()?;
         let (flood, enough) = (AtomicU64::new(0), AtomicBool::new(false));
         let more_flood = |than: u64| {
-            let come = || (flood.load(Ordering::Relaxed) > than + MIB / 16).then_some(());
+            let come = || (flood.load(Ordering::Relaxed) > than + 4096).then_some(());
             soon(MEANWHILE, come).ok_or("the flood stands still")
         };
         let (worst, flooded) = thread::scope(|scope| {
@@ -144,7 +144,7 @@ pub(super) fn flooder(subject: &Subject) -> Seen {
         let seen = format!(
             "beside a client that sent {} without a pause, each of {PINGS} pings was answered \
              in {} at worst",
-            mib(flood.into_inner()),
+            mib(flooder.sent()),
             ms(worst)
         );
         if worst > MEANWHILE { short(seen) } else { Ok(seen) }

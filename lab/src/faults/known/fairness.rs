@@ -19,19 +19,16 @@ pub(super) const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         name: "one_client_dry",
-        program: "nonblocking",
-        file: "nonblocking/src/main.rs",
-        before: "            server.receive(client);
-            server.send(client);
-",
-        after: "            let in_vain = server.clients[client].in_vain;
-            while server.clients[client].in_vain == in_vain
-                && server.clients[client].connection.wants_read()
-            {
-                server.receive(client);
-                server.send(client);
-            }
-",
+        program: "epoll_edge",
+        file: "epoll/src/bin/epoll_edge.rs",
+        before: "        self.receive(client);
+        self.send(client);
+        if self.clients",
+        after: "        while self.clients[client].has_work() {
+            self.receive(client);
+            self.send(client);
+        }
+        if self.clients",
         wrong: [
             "one client is served until it has no more: who sends all the time has the server alone",
             "一个客户端没取尽就不放手：谁不停地发，谁就独占服务端",
