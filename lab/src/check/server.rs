@@ -218,7 +218,13 @@ impl Server {
                 break;
             }
         }
-        let busy = self.busy(window)?;
+        // A busy loop goes on. On a crowded machine a server may come to its work only now: that ends.
+        let mut busy = self.busy(window)?;
+        for _ in 0..2 {
+            if busy >= limit {
+                busy = self.busy(window)?;
+            }
+        }
         let seen = format!("{busy:.0} % of a CPU over {} ms", window.as_millis());
         if busy < limit { Ok(seen) } else { short(seen) }
     }
