@@ -45,19 +45,14 @@ pub(crate) fn build_all_to_measure() -> Result<(), String> {
 }
 
 fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf, String> {
-    Ok(compiled(&["--package", package, "--bin", binary], release)?.join(binary))
-}
-
-/// Builds what the last of these words names, and says in which folder it is.
-fn compiled(what: &[&str], release: bool) -> Result<PathBuf, String> {
     let target = target_folder()?;
     let mut cargo = cargo(&target);
-    cargo.args(what);
+    cargo.args(["--package", package, "--bin", binary]);
     if release {
         cargo.arg("--release");
     }
-    run(cargo, what.last().unwrap_or(&"it"))?;
-    Ok(profile(&target, release))
+    run(cargo, binary)?;
+    Ok(profile(&target, release).join(binary))
 }
 
 /// Builds a package of another workspace, optimised, and says in which folder its programs are.

@@ -21,7 +21,8 @@ fn output(mut command: Command) -> (Option<i32>, String, String) {
 }
 
 /// An exercise, what its skeleton falls short of, whatever the machine is busy with, and what it
-/// holds: its subject, and enough to see that it serves. Most of the others would wait ten seconds each for answers.
+/// holds: its subject, and enough to see that it serves. Most of the others would wait ten seconds
+/// each for answers.
 type Declared = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const SKELETONS: &[Declared] = &[

@@ -209,21 +209,13 @@ impl Server {
     }
 
     /// It comes to rest: less than `limit` percent of a CPU over `window`. What it still has to do
-    /// may take it a moment; a busy loop never comes to rest.
+    /// may take it a moment, on a crowded machine before it even comes to it; a busy loop never
+    /// comes to rest.
     pub(crate) fn rests(&self, limit: f64, window: Duration) -> Seen {
         let deadline = Instant::now() + RESTART;
-        // A CPU tick is 10 ms: one in a tenth of a second is rest.
-        while self.busy(Duration::from_millis(100))? > limit.max(11.0) {
-            if Instant::now() > deadline {
-                break;
-            }
-        }
-        // A busy loop goes on. On a crowded machine a server may come to its work only now: that ends.
         let mut busy = self.busy(window)?;
-        for _ in 0..2 {
-            if busy >= limit {
-                busy = self.busy(window)?;
-            }
+        while busy >= limit && Instant::now() < deadline {
+            busy = self.busy(window)?;
         }
         let seen = format!("{busy:.0} % of a CPU over {} ms", window.as_millis());
         if busy < limit { Ok(seen) } else { short(seen) }

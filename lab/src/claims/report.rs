@@ -78,8 +78,10 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
         ProgressStyle::with_template("{pos}/{len} {msg} {elapsed_precise}").expect("a template"),
     );
     bar.enable_steady_tick(Duration::from_millis(200));
+    let all = chosen.len() == EXPERIMENTS.len();
     // A few experiments build the few programs that they run, as they come to them.
-    if chosen.len() == EXPERIMENTS.len() {
+    let builds = language.pick([" (builds what it runs first)", "（先编译要用的程序）"]);
+    if all {
         bar.set_message(language.pick([
             "building the programs (some minutes the first time)",
             "编译各个程序（第一次要几分钟）",
@@ -88,8 +90,7 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
         let _ = build_all_to_measure();
     }
     for experiment in chosen {
-        let first = language.pick([" (builds its programs first)", "（先编译要用的程序）"]);
-        bar.set_message(format!("{}{first}", experiment.name));
+        bar.set_message(format!("{}{}", experiment.name, if all { "" } else { builds }));
         let rows = rows(experiment, language);
         let mut table = table(match language {
             Language::English => ["claim", "verdict", "measured", "verdict holds?"],
