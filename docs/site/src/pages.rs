@@ -94,7 +94,7 @@ impl Book {
                     let readers = linked.entry(path.clone()).or_default();
                     readers.insert((self.language, name.clone(), page.title.clone()));
                 }
-                Ok(target.map(|target| target.address(root)))
+                Ok(target.map(|target| target.address()))
             };
             let html = page
                 .dress(self.language, name, there, figures, &mut link)
@@ -277,17 +277,15 @@ fn take_switch(content: &mut String) -> Option<String> {
 enum Target {
     /// Another page of the site, relative to the chapter's.
     Page(String),
-    /// A file or a folder of the project, and `#L10` perhaps.
+    /// A file of the project, and `#L10` perhaps.
     Source(String, String),
 }
 
 impl Target {
-    fn address(&self, root: &Path) -> String {
+    fn address(&self) -> String {
         match self {
             Self::Page(address) => address.clone(),
-            Self::Source(path, hash) => {
-                format!("source/{}{hash}", sources::file_name(root, path))
-            }
+            Self::Source(path, hash) => format!("source/{}{hash}", sources::file_name(path)),
         }
     }
 }
@@ -312,8 +310,8 @@ fn target(root: &Path, language: Language, href: &str) -> Result<Option<Target>>
         Some(stem) if !root.join(&path).exists() => format!("{stem}.md"),
         _ => path,
     };
-    if !root.join(&written).exists() {
-        bail!("there is no {written} (a link to {href})");
+    if !root.join(&written).is_file() {
+        bail!("there is no file {written} (a link to {href})");
     }
     Ok(Some(Target::Source(written, hash.to_owned())))
 }

@@ -11,57 +11,21 @@ use std::path::Path;
 pub type Linked = BTreeMap<String, BTreeSet<(Language, String, String)>>;
 
 /// The page of `path` in the folder `source`.
-pub fn file_name(root: &Path, path: &str) -> String {
-    if root.join(path).is_dir() { format!("{path}/index.html") } else { format!("{path}.html") }
+pub fn file_name(path: &str) -> String {
+    format!("{path}.html")
 }
 
 /// Writes the pages, the same ones for both languages, and returns how many files they show.
 pub fn publish(root: &Path, out: &Path, linked: &Linked) -> Result<usize> {
-    let mut all = linked.clone();
-    for folder in linked.keys().filter(|path| root.join(path).is_dir()) {
-        for file in files(root, folder)? {
-            all.entry(file).or_default();
-        }
-    }
-    for (path, readers) in &all {
+    for (path, readers) in linked {
+        let body = lines(root, path)?;
         for language in Language::BOTH {
             let readers: Vec<_> = readers.iter().filter(|(of, ..)| *of == language).collect();
-            let body =
-                if root.join(path).is_dir() { list(root, path)? } else { lines(root, path)? };
-            let html = page(root, path, language, &readers, &body);
-            let name = file_name(root, path);
-            write(&out.join(language.code()).join("source").join(name), &html)?;
+            let html = page(path, language, &readers, &body);
+            write(&out.join(language.code()).join("source").join(file_name(path)), &html)?;
         }
     }
-    Ok(all.keys().filter(|path| root.join(path).is_file()).count())
-}
-
-/// The files in a folder and below, without what cargo builds and what is hidden.
-fn files(root: &Path, folder: &str) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(root.join(folder)).with_context(|| folder.to_owned())? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = format!("{folder}/{name}");
-        if name.starts_with('.') || name == "target" {
-            continue;
-        } else if entry.file_type()?.is_dir() {
-            found.extend(files(root, &path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn list(root: &Path, folder: &str) -> Result<String> {
-    let mut html = "<ul>\n".to_owned();
-    for file in files(root, folder)? {
-        let name = escape(file.strip_prefix(folder).unwrap_or(&file).trim_start_matches('/'));
-        html.push_str(&format!("<li><a href=\"{name}.html\">{name}</a></li>\n"));
-    }
-    Ok(html + "</ul>")
+    Ok(linked.len())
 }
 
 fn lines(root: &Path, path: &str) -> Result<String> {
@@ -85,14 +49,13 @@ fn lines(root: &Path, path: &str) -> Result<String> {
 }
 
 fn page(
-    root: &Path,
     path: &str,
     language: Language,
     readers: &[&(Language, String, String)],
     body: &str,
 ) -> String {
     let other = language.other();
-    let name = file_name(root, path);
+    let name = file_name(path);
     // Out of the folders of `name`, and of `source`.
     let book = "../".repeat(name.matches('/').count() + 1);
     let [course, chapters, switch] = match language {

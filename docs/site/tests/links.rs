@@ -144,7 +144,12 @@ fn a_link_to_what_is_not_there_is_an_error() {
         ),
         ("[a](../zh/README.md#无)", "docs/en/README.md: docs/zh/README.md has no #无"),
         ("[a](#none)", "docs/en/README.md: docs/en/README.md has no #none"),
-        ("[a](../../none.rs)", "docs/en/README.md: there is no none.rs (a link to ../../none.rs)"),
+        (
+            "[a](../../none.rs)",
+            "docs/en/README.md: there is no file none.rs (a link to ../../none.rs)",
+        ),
+        // A folder has no page of its own.
+        ("[a](../../docs)", "docs/en/README.md: there is no file docs (a link to ../../docs)"),
     ] {
         let root = project("linking", link);
         let said = site::build(&root, &root.join("site"))
