@@ -18,7 +18,7 @@ mod queue;
 mod reply;
 mod text;
 
-pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse};
+pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse, run};
 pub use bytes::{preview, python_bytes};
 pub use connect::connect;
 pub use connection::Connection;

@@ -1,27 +1,30 @@
 //! The listening socket: from an address to accepted connections.
 
-use crate::{Connection, ServerArgs, explained, reason};
+use crate::{Connection, ServerArgs, explained, reason, would_block};
+use log::info;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
-/// How long to leave new clients waiting when no descriptor is free and none of ours is closed.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long to do nothing when the system lacks what accept needs.
+const MOMENT: Duration = Duration::from_millis(10);
 
-/// How many clients in a row may turn out to be gone before we look after the others again.
-const TRIES: u32 = 64;
-
-/// A listening socket, and whether accepting is paused for want of descriptors.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    /// Set when the process is out of descriptors. Clients then wait in the kernel's accept queue:
-    /// the listener stays readable, so a loop that went on asking about it would never sleep.
-    paused_until: Cell<Option<Instant>>,
+    /// Whether the listener, and each connection it accepts, returns at once where it would wait.
+    nonblocking: Cell<bool>,
+    /// A descriptor kept for the moment when no other is free. Without it a client that waits then
+    /// can be neither served nor turned away, and the listener stays ready: a busy loop.
+    spare: RefCell<Option<OwnedFd>>,
 }
 
 /// Opens the listening socket that `args` ask for.
@@ -46,7 +49,10 @@ impl Listener {
     /// EADDRNOTAVAIL …), with what to do.
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
         let error = match first_to_be_had(&resolve(addr, "listen on")?, backlog) {
-            Ok(socket) => return Ok(Self { socket, paused_until: Cell::new(None) }),
+            Ok(socket) => {
+                let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare()));
+                return Ok(Self { socket, nonblocking, spare });
+            }
             Err(error) => error,
         };
         let advice = match error.kind() {
@@ -96,78 +102,70 @@ impl Listener {
     ///
     /// As ioctl(2) with FIONBIO; none is expected of an open socket.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.nonblocking.set(nonblocking);
         self.socket.set_nonblocking(nonblocking)
     }
 
-    /// One accept(2): the next client, or `None` when nobody is waiting (non-blocking only).
+    /// One accept(2): the next client, or nothing if there is none. Says who came or was turned away.
     ///
-    /// A client that gave up while it waited (ECONNABORTED), a signal or a network error concern
-    /// nobody else: the next one is taken.
+    /// The connection is non-blocking if the listener is. What goes wrong here concerns the new
+    /// client only, and is taken care of ([`failed`](Self::failed)).
+    pub fn admit(&self) -> Option<Connection> {
+        match self.accept() {
+            Ok(connection) => return Some(connection),
+            Err(error) => self.failed(&error),
+        }
+        None
+    }
+
+    /// The same, for a program that has to know why there is no client.
     ///
     /// # Errors
     ///
-    /// When the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM), or refuses for
-    /// a reason that may last. Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
-    /// closed ([`resume`](Self::resume)) or [`timeout`](Self::timeout) has passed.
-    pub fn accept(&self) -> io::Result<Option<Connection>> {
-        for _ in 0..TRIES {
-            match self.socket.accept() {
-                Ok((socket, peer)) => match Connection::new(socket, peer) {
-                    Ok(connection) => return Ok(Some(connection)),
-                    Err(error) => log::info!("lost {peer} while accepting: {}", reason(&error)),
-                },
-                Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                    Some(Errno::EAGAIN) => return Ok(None),
-                    // accept(2), "Error handling": what is already wrong with the new connection
-                    // is reported here, and means no more than "try the next one".
-                    Some(
-                        Errno::EINTR
-                        | Errno::ECONNABORTED
-                        | Errno::EPROTO
-                        | Errno::ENETDOWN
-                        | Errno::ENETUNREACH
-                        | Errno::EHOSTDOWN
-                        | Errno::EHOSTUNREACH,
-                    ) => {}
-                    // Out of descriptors or memory, and whatever else may come: waiting a moment
-                    // is never wrong, and never a busy loop.
-                    _ => {
-                        self.pause();
-                        return Err(error);
-                    }
-                },
-            }
+    /// `WouldBlock` when no client is waiting (non-blocking only). Every other error is to be
+    /// handed to [`failed`](Self::failed).
+    pub fn accept(&self) -> io::Result<Connection> {
+        let (socket, peer) = self.socket.accept()?;
+        // BSDs refuse to set an option of a connection that was reset meanwhile.
+        let connection =
+            Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
+        connection.set_nonblocking(self.nonblocking.get())?;
+        info!("new connection from {peer}, descriptor {}", connection.as_fd().as_raw_fd());
+        Ok(connection)
+    }
+
+    /// Accepting a client has failed. No error here is a reason to stop serving the others, and none
+    /// may become a busy loop: a client that could not be accepted is still waiting, so the listener
+    /// is still ready.
+    pub fn failed(&self, error: &io::Error) {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EAGAIN | Errno::EINTR) => {}
+            // accept(2), "Error handling": what is already wrong with the new connection is reported
+            // here, and means no more than "try the next one".
+            Some(
+                Errno::ECONNABORTED
+                | Errno::EPROTO
+                | Errno::ENETDOWN
+                | Errno::ENETUNREACH
+                | Errno::EHOSTDOWN
+                | Errno::EHOSTUNREACH,
+            ) => info!("a client gave up before it was accepted: {}", reason(error)),
+            Some(Errno::EMFILE) => self.turn_away(),
+            _ => wait_a_moment(error),
         }
-        self.pause();
-        Err(io::Error::other(format!("{TRIES} clients in a row gave up")))
     }
 
-    /// Accepting has failed for want of something: new clients are left waiting for a moment.
-    /// [`accept`](Self::accept) does this by itself; it is for a program that accepts in another way.
-    pub fn pause(&self) {
-        self.paused_until.set(Some(Instant::now() + PAUSE));
-    }
-
-    /// Whether to ask for readability, which is what a waiting client makes of a listener. To be
-    /// asked before [`timeout`](Self::timeout) in each turn: a pause that is over ends here.
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        if self.paused_until.get().is_some_and(|until| Instant::now() >= until) {
-            self.resume();
+    /// No descriptor is free. The spare one is given up for as long as it takes to accept the client
+    /// and close its connection: it learns at once that it is not served, and no longer makes the
+    /// listener ready.
+    fn turn_away(&self) {
+        drop(self.spare.take());
+        match self.socket.accept() {
+            Ok((_, peer)) => info!("turning away {peer}: no descriptor is free (ulimit -n)"),
+            Err(error) if would_block(&error) => {}
+            Err(error) => wait_a_moment(&error),
         }
-        self.paused_until.get().is_none()
-    }
-
-    /// How long the program may sleep before it must ask about the listener again; `None`: as long
-    /// as it likes, because accepting is not paused.
-    #[must_use]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.paused_until.get().map(|until| until.saturating_duration_since(Instant::now()))
-    }
-
-    /// A descriptor was given back: new clients may come again.
-    pub fn resume(&self) {
-        self.paused_until.set(None);
+        self.spare.replace(spare());
     }
 }
 
@@ -181,6 +179,27 @@ impl AsFd for Listener {
 fn out_of_descriptors(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+/// The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), or refuses for a
+/// reason that we do not know. Rare, and none of our doing: everybody waits a moment, which costs
+/// less than any bookkeeping, and is no busy loop.
+fn wait_a_moment(error: &io::Error) {
+    info!("no new client for now: {}", reason(error));
+    thread::sleep(MOMENT);
+}
+
+/// The descriptor that [`Listener`] keeps. Its number is out of the way where that is possible: the
+/// clients then have the numbers that the notes print, from 4 on.
+fn spare() -> Option<OwnedFd> {
+    const OUT_OF_THE_WAY: i32 = 63;
+    let file = File::open("/dev/null").ok()?;
+    match fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+        // SAFETY: fcntl(2) has just made this descriptor, and nothing else knows it.
+        #[expect(unsafe_code)]
+        Ok(number) => Some(unsafe { OwnedFd::from_raw_fd(number) }),
+        Err(_) => Some(file.into()),
+    }
 }
 
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
@@ -225,33 +244,19 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
-    fn a_paused_listener_is_not_asked_about_until_a_descriptor_is_free() {
-        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
-        assert!(listener.wants_read() && listener.timeout().is_none());
-        listener.pause();
-        assert!(!listener.wants_read());
-        assert!(listener.timeout().is_some_and(|wait| wait <= PAUSE));
-        listener.resume();
-        assert!(listener.wants_read() && listener.timeout().is_none());
-    }
-
-    #[test]
-    fn a_paused_listener_asks_again_by_itself_in_the_end() {
-        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
-        listener.paused_until.set(Some(Instant::now()));
-        assert!(listener.wants_read());
-        // A time-out of zero that stays is a busy loop.
-        assert_eq!(listener.timeout(), None);
+    fn the_spare_descriptor_leaves_the_low_numbers_to_clients() {
+        let spare = spare().expect("descriptors are free");
+        assert!(spare.as_raw_fd() >= 63, "{spare:?}");
     }
 
     #[test]
     fn nobody_waiting_is_not_an_error() {
         let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
         listener.set_nonblocking(true).expect("an open socket");
-        assert!(listener.accept().expect("descriptors are free").is_none());
+        assert!(listener.admit().is_none());
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
         listener.set_nonblocking(false).expect("an open socket");
-        let connection = listener.accept().expect("descriptors are free").expect("one waits");
+        let connection = listener.admit().expect("one waits");
         assert_eq!(connection.peer(), client.local_addr().expect("connected"));
     }
 
