@@ -1,6 +1,6 @@
 //! The listening socket: from an address to accepted connections.
 
-use crate::{Connection, ServerArgs, explained, reason, would_block};
+use crate::{Connection, ServerArgs, explained, reason};
 use log::info;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -125,7 +125,12 @@ impl Listener {
     /// `WouldBlock` when no client is waiting (non-blocking only). Every other error is to be
     /// handed to [`failed`](Self::failed).
     pub fn accept(&self) -> io::Result<Connection> {
-        let (socket, peer) = self.socket.accept()?;
+        let (socket, peer) = match self.socket.accept() {
+            Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
+                return Err(self.turn_away());
+            }
+            accepted => accepted?,
+        };
         // BSDs refuse to set an option of a connection that was reset meanwhile.
         let connection =
             Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
@@ -134,38 +139,52 @@ impl Listener {
         Ok(connection)
     }
 
+    /// No descriptor is free (EMFILE). The spare one is given up for as long as it takes to accept
+    /// the client and close its connection: the client learns at once that it is not served, and no
+    /// longer makes the listener ready. Returns what to make of it: `Interrupted`, ask again.
+    pub fn turn_away(&self) -> io::Error {
+        drop(self.spare.take());
+        let accepted = self.socket.accept().map(|(_, peer)| peer);
+        let error = match accepted {
+            Ok(peer) => {
+                info!("turning away {peer}: no descriptor is free (ulimit -n)");
+                io::ErrorKind::Interrupted.into()
+            }
+            // Nobody was waiting: without a free descriptor, accept does not even look.
+            Err(error) => error,
+        };
+        self.spare.replace(spare());
+        error
+    }
+
     /// Accepting a client has failed. No error here is a reason to stop serving the others, and none
     /// may become a busy loop: a client that could not be accepted is still waiting, so the listener
     /// is still ready.
     pub fn failed(&self, error: &io::Error) {
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EAGAIN | Errno::EINTR) => {}
+        use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
+        match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
+            (WouldBlock | Interrupted, _) => {}
             // accept(2), "Error handling": what is already wrong with the new connection is reported
             // here, and means no more than "try the next one".
-            Some(
-                Errno::ECONNABORTED
-                | Errno::EPROTO
-                | Errno::ENETDOWN
-                | Errno::ENETUNREACH
-                | Errno::EHOSTDOWN
-                | Errno::EHOSTUNREACH,
+            (ConnectionAborted, _)
+            | (
+                _,
+                Some(
+                    Errno::EPROTO
+                    | Errno::ENETDOWN
+                    | Errno::ENETUNREACH
+                    | Errno::EHOSTDOWN
+                    | Errno::EHOSTUNREACH,
+                ),
             ) => info!("a client gave up before it was accepted: {}", reason(error)),
-            Some(Errno::EMFILE) => self.turn_away(),
-            _ => wait_a_moment(error),
+            // The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), there is
+            // no spare descriptor, or it is something that we do not know. All of it is rare. To do
+            // nothing for a moment delays the others by that, and is no busy loop.
+            _ => {
+                info!("no new client for now: {}", reason(error));
+                thread::sleep(MOMENT);
+            }
         }
-    }
-
-    /// No descriptor is free. The spare one is given up for as long as it takes to accept the client
-    /// and close its connection: it learns at once that it is not served, and no longer makes the
-    /// listener ready.
-    fn turn_away(&self) {
-        drop(self.spare.take());
-        match self.socket.accept() {
-            Ok((_, peer)) => info!("turning away {peer}: no descriptor is free (ulimit -n)"),
-            Err(error) if would_block(&error) => {}
-            Err(error) => wait_a_moment(&error),
-        }
-        self.spare.replace(spare());
     }
 }
 
@@ -179,14 +198,6 @@ impl AsFd for Listener {
 fn out_of_descriptors(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
-}
-
-/// The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), or refuses for a
-/// reason that we do not know. Rare, and none of our doing: everybody waits a moment, which costs
-/// less than any bookkeeping, and is no busy loop.
-fn wait_a_moment(error: &io::Error) {
-    info!("no new client for now: {}", reason(error));
-    thread::sleep(MOMENT);
 }
 
 /// The descriptor that [`Listener`] keeps. Its number is out of the way where that is possible: the

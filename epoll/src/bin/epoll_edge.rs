@@ -192,7 +192,7 @@ impl Server {
             match self.listener.accept() {
                 Ok(connection) => self.add(connection),
                 Err(error) if would_block(&error) => self.may_accept = false,
-                Err(error) => self.listener.failed(&error),
+                Err(error) => return self.listener.failed(&error),
             }
         }
     }
