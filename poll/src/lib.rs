@@ -1,6 +1,10 @@
 //! What the programs of this package must know of poll(2) beyond the call itself: its time-out, what
 //! it refuses, and how the narration shows its list.
 
+mod self_pipe;
+
+pub use self_pipe::Signals;
+
 use common::explained;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
