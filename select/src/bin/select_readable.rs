@@ -79,7 +79,7 @@ fn receive_and_send(client: &mut Connection, buffer: &mut [u8], reply: Reply) {
     // The kernel did not take all of it, and there is no set in which to wait for room.
     if client.wants_write() {
         let unread = client.queue().len();
-        info!("{} leaves its answers unread, {unread} bytes of them: turned out", client.peer());
+        info!("{} leaves {unread} bytes unread: turned out", client.peer());
         client.abandon();
     }
 }
