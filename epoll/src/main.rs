@@ -50,11 +50,16 @@ pub fn serve(args: &ServerArgs, reply: Reply, send_at_once: bool) -> io::Result<
 
     let mut batch = vec![EpollEvent::empty(); BATCH];
     loop {
+        let mut new_client = false;
         for event in server.wait(&mut batch)? {
             match key(event) {
-                client if client.is_null() => server.accept(),
+                client if client.is_null() => new_client = true,
                 client => server.handle(client, event.events()),
             }
+        }
+        // Last, so that the descriptors just closed are free again.
+        if new_client {
+            server.accept();
         }
     }
 }

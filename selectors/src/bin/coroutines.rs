@@ -26,8 +26,6 @@ use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_blo
 use executor::{Executor, Readiness};
 use log::info;
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,30 +71,15 @@ fn serve(args: Args) -> io::Result<()> {
 async fn accept_all(executor: Rc<Executor>, listener: Rc<Listener>, args: Rc<Args>) {
     let ready = Readiness::new(&executor, Rc::clone(&listener) as _);
     loop {
-        match accept(&listener, &ready).await {
-            Ok(connection) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                info!("new connection from {peer}, descriptor {fd}");
-                let client = Client::new(connection, &executor);
-                executor.spawn(converse(Rc::clone(&executor), client, Rc::clone(&args)));
-            }
-            // Out of descriptors: this task waits a while, and the others go on.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                listener.pause();
-                executor.sleep(listener.timeout().unwrap_or_default()).await;
-            }
-        }
-    }
-}
-
-async fn accept(listener: &Listener, ready: &Readiness) -> io::Result<Connection> {
-    loop {
         info!("switching: nobody to accept yet");
-        ready.readable().await?;
-        if let Some(connection) = listener.accept()? {
-            connection.set_nonblocking(true)?;
-            return Ok(connection);
+        if let Err(error) = ready.readable().await {
+            // The selector cannot take the listener now (ENOSPC, ENOMEM). The other tasks go on.
+            info!("no new clients for now: {}", reason(&error));
+            executor.sleep(Duration::from_secs(1)).await;
+        }
+        if let Some(connection) = listener.admit() {
+            let client = Client::new(connection, &executor);
+            executor.spawn(converse(Rc::clone(&executor), client, Rc::clone(&args)));
         }
     }
 }
@@ -135,14 +118,13 @@ async fn answer_all(executor: &Executor, client: &mut Client, args: &Args) -> io
 
 /// A connection whose calls stop the task where they would block.
 struct Client {
-    connection: Connection<Rc<TcpStream>>,
+    connection: Connection,
     ready: Readiness,
 }
 
 impl Client {
     fn new(connection: Connection, executor: &Rc<Executor>) -> Self {
-        let connection = connection.share();
-        let ready = Readiness::new(executor, Rc::clone(connection.socket()) as _);
+        let ready = Readiness::new(executor, Rc::new(connection.share()));
         Self { connection, ready }
     }
 
