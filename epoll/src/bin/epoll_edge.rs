@@ -83,12 +83,13 @@ fn serve(args: &Args) -> io::Result<()> {
     let mut turn = Vec::new();
     loop {
         server.wait(&mut batch)?;
-        server.accept();
-        // Whoever is still ready afterwards is put into the list again, behind the others.
+        // A client that is still ready afterwards is put into the list again, behind the others.
         std::mem::swap(&mut turn, &mut server.still_ready);
         for client in turn.drain(..) {
             server.handle(client);
         }
+        // Last, so that the descriptors just closed are free again.
+        server.accept();
     }
 }
 
