@@ -18,12 +18,8 @@
 //! (`ulimit -u`): a client beyond is turned away, in words. A parent that is killed leaves its
 //! children to finish with their clients; Ctrl-C reaches them all.
 
-#[path = "../conversation.rs"]
-mod conversation;
-
-use clap::Parser;
+use blocking::converse;
 use common::{Connection, Listener, Reply, ServerArgs, explained, reason};
-use conversation::converse;
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -34,32 +30,19 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGCHLD;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-/// A blocking server with a process for each client (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Upper)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("A blocking server with a process for each client", Reply::Upper, serve)
 }
 
 /// The parent's loop. A child leaves it, and the program, when its client has left.
-fn serve(args: &Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
-    // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
-    // and the children that end would stay zombies.
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
+    // accept must not wait: the client may be gone by then, or another process may have it, and
+    // the children that end meanwhile would stay zombies.
     listener.set_nonblocking(true)?;
     let (mut ended, handler) = watch_children().map_err(|error| {
         let reason = reason(&error);
@@ -71,13 +54,11 @@ fn serve(args: &Args) -> io::Result<()> {
         let (new_client, child_ended) = wait(&listener, &ended)?;
         if child_ended {
             reap(&mut ended);
-            // What the child held, it gave back.
-            listener.resume();
         }
         if !new_client {
             continue;
         }
-        let Some(client) = accept(&listener) else { continue };
+        let Some(client) = listener.admit() else { continue };
         let peer = client.peer();
         #[expect(unsafe_code, reason = "the safe ways to start a process start another program")]
         // SAFETY: this process has one thread, so the child's copy of the memory was left in order:
@@ -88,7 +69,7 @@ fn serve(args: &Args) -> io::Result<()> {
                 // its client does: the port would stay taken when the parent is gone.
                 drop((listener, ended));
                 unregister(handler);
-                talk(client, args);
+                talk(client, reply, args);
                 return Ok(());
             }
             Ok(ForkResult::Parent { child }) => info!("process {child} serves {peer}"),
@@ -117,13 +98,8 @@ fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
         PollFd::new(ended.as_fd(), PollFlags::POLLIN),
         PollFd::new(listener.as_fd(), PollFlags::POLLIN),
     ];
-    // While accepting is paused the listener is left out: it stays readable.
-    let watched = if listener.wants_read() { &mut watched[..] } else { &mut watched[..1] };
-    // In whole milliseconds, rounded up. Rounded down, the last one would be a time-out of zero.
-    let timeout = listener.timeout().map(|left| left.as_nanos().div_ceil(1_000_000));
-    let timeout = timeout.map(|millis| u16::try_from(millis).unwrap_or(u16::MAX));
     info!("waiting in poll for a client or a child's end");
-    match poll(watched, PollTimeout::from(timeout)) {
+    match poll(&mut watched, PollTimeout::NONE) {
         Ok(_) => {}
         // SIGCHLD itself, most often. The byte that it wrote makes the next poll return at once.
         Err(Errno::EINTR) => return Ok((false, false)),
@@ -131,7 +107,7 @@ fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
     }
     // Flags that nix has no name for (None) are a reason to look, too.
     let is_ready = |fd: &PollFd| fd.any() != Some(false);
-    Ok((watched.get(1).is_some_and(is_ready), is_ready(&watched[0])))
+    Ok((is_ready(&watched[1]), is_ready(&watched[0])))
 }
 
 /// Asks after every child that has ended, so that none stays a zombie.
@@ -152,29 +128,11 @@ fn reap(ended: &mut UnixStream) {
     }
 }
 
-fn accept(listener: &Listener) -> Option<Connection> {
-    match listener.accept() {
-        Ok(Some(client)) => {
-            info!(
-                "new connection from {}, descriptor {}",
-                client.peer(),
-                client.as_fd().as_raw_fd()
-            );
-            Some(client)
-        }
-        Ok(None) => None,
-        Err(error) => {
-            info!("no new clients for now: {}", reason(&error));
-            None
-        }
-    }
-}
-
 /// The child's part: from here on it is as simple as `blocking`.
-fn talk(mut client: Connection, args: &Args) {
-    // On the BSDs and macOS a connection inherits non-blocking from its listener.
+fn talk(mut client: Connection, reply: Reply, args: &ServerArgs) {
+    // The listener is non-blocking, and so is what it accepted.
     match client.set_nonblocking(false) {
-        Ok(()) => converse(&mut client, args.reply, &mut args.server.buffer()),
-        Err(error) => info!("turning away {}: {}", client.peer(), reason(&error)),
+        Ok(()) => converse(&mut client, reply, &mut args.buffer()),
+        Err(error) => client.lose(&error),
     }
 }

@@ -17,61 +17,35 @@
 //! Linux also limits the number of pieces that a process's memory is made of (vm.max_map_count,
 //! usually 65530); a thread takes four, so with some 16,000 clients the program ends.
 
-#[path = "../conversation.rs"]
-mod conversation;
-
-use clap::Parser;
+use blocking::converse;
 use common::{Connection, Reply, ServerArgs, reason};
-use conversation::converse;
 use log::info;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::thread;
 
-/// A blocking server with a thread for each client (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Upper)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("A blocking server with a thread for each client", Reply::Upper, serve)
 }
 
 /// The main thread waits in accept, and nowhere else.
-fn serve(args: &Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
     listener.announce()?;
+
     loop {
         info!("waiting in accept");
-        match listener.accept() {
-            Ok(Some(client)) => start(client, args),
-            // A blocking accept does not come back without a client.
-            Ok(None) => {}
-            // The clients' threads go on meanwhile, and give descriptors back.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                thread::sleep(listener.timeout().unwrap_or_default());
-            }
+        if let Some(client) = listener.admit() {
+            start(client, reply, args);
         }
     }
 }
 
-/// Gives this client a thread, which ends when the client leaves.
-fn start(mut client: Connection, args: &Args) {
-    let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
-    info!("new connection from {peer}, descriptor {fd}");
-    let reply = args.reply;
+/// Gives this client a thread, which ends with the conversation.
+fn start(mut client: Connection, reply: Reply, args: &ServerArgs) {
+    let peer = client.peer();
     // A buffer each: two threads may be in recv at the same time.
-    let mut buffer = args.server.buffer();
+    let mut buffer = args.buffer();
     // `thread::spawn` panics when the system has no thread to give. The closure that never ran is
     // dropped then, and the connection in it closed.
     let spawned = thread::Builder::new().spawn(move || converse(&mut client, reply, &mut buffer));

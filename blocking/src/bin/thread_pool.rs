@@ -14,15 +14,11 @@
 //! Limits: that is the one of `blocking`, moved from 1 to N. The client at the door has been
 //! accepted, those behind it stand in the kernel's accept queue. None is ever turned away.
 
-#[path = "../conversation.rs"]
-mod conversation;
-
+use blocking::converse;
 use clap::Parser;
 use common::{Connection, Reply, ServerArgs, explained, reason};
-use conversation::converse;
 use log::info;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -57,15 +53,8 @@ fn serve(args: &Args) -> io::Result<()> {
     listener.announce()?;
     loop {
         info!("waiting in accept");
-        match listener.accept() {
-            Ok(Some(client)) => pool.serve(client),
-            // A blocking accept does not come back without a client.
-            Ok(None) => {}
-            // The workers go on meanwhile, and give descriptors back.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                thread::sleep(listener.timeout().unwrap_or_default());
-            }
+        if let Some(client) = listener.admit() {
+            pool.serve(client);
         }
     }
 }
@@ -105,8 +94,7 @@ impl Pool {
 
     /// Hands the client to a worker, and waits for one if all of them have a client.
     fn serve(&self, client: Connection) {
-        let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
-        info!("new connection from {peer}, descriptor {fd}");
+        let peer = client.peer();
         if self.clients.fetch_add(1, Ordering::Relaxed) >= self.workers {
             info!("all {} workers are busy: {peer} waits, and whoever comes after", self.workers);
         }
