@@ -6,12 +6,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
+
+const EMFILE: i32 = Errno::EMFILE as i32;
 
 /// How long to do nothing when the system lacks what accept needs.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -22,8 +23,9 @@ pub struct Listener {
     socket: TcpListener,
     /// Whether the listener, and each connection it accepts, returns at once where it would wait.
     nonblocking: Cell<bool>,
-    /// A descriptor kept for the moment when no other is free. Without it a client that waits then
-    /// can be neither served nor turned away, and the listener stays ready: a busy loop.
+    /// A descriptor kept for the moment when no other is free (EMFILE). Given up then, it is enough to
+    /// accept a client and to close its connection. Otherwise the client could be neither served nor
+    /// turned away, and would make the listener ready again and again: a busy loop.
     spare: RefCell<Option<OwnedFd>>,
 }
 
@@ -50,7 +52,7 @@ impl Listener {
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
         let error = match first_to_be_had(&resolve(addr, "listen on")?, backlog) {
             Ok(socket) => {
-                let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare()));
+                let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare(&socket)));
                 return Ok(Self { socket, nonblocking, spare });
             }
             Err(error) => error,
@@ -125,12 +127,19 @@ impl Listener {
     /// `WouldBlock` when no client is waiting (non-blocking only). Every other error is to be
     /// handed to [`failed`](Self::failed).
     pub fn accept(&self) -> io::Result<Connection> {
-        let (socket, peer) = match self.socket.accept() {
-            Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
-                return Err(self.turn_away());
-            }
-            accepted => accepted?,
-        };
+        let mut accepted = self.socket.accept();
+        if matches!(&accepted, Err(error) if error.raw_os_error() == Some(EMFILE)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
+        let kept = self.keep_spare();
+        let (socket, peer) = accepted?;
+        if !kept {
+            info!("turning away {peer}: no descriptor is free (ulimit -n)");
+            drop(socket);
+            self.keep_spare();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         // BSDs refuse to set an option of a connection that was reset meanwhile.
         let connection =
             Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
@@ -139,22 +148,19 @@ impl Listener {
         Ok(connection)
     }
 
-    /// No descriptor is free (EMFILE). The spare one is given up for as long as it takes to accept
-    /// the client and close its connection: the client learns at once that it is not served, and no
-    /// longer makes the listener ready. Returns what to make of it: `Interrupted`, ask again.
-    pub fn turn_away(&self) -> io::Error {
+    /// Closes the spare descriptor, so that one more client can be accepted.
+    pub fn give_up_spare(&self) {
         drop(self.spare.take());
-        let accepted = self.socket.accept().map(|(_, peer)| peer);
-        let error = match accepted {
-            Ok(peer) => {
-                info!("turning away {peer}: no descriptor is free (ulimit -n)");
-                io::ErrorKind::Interrupted.into()
-            }
-            // Nobody was waiting: without a free descriptor, accept does not even look.
-            Err(error) => error,
-        };
-        self.spare.replace(spare());
-        error
+    }
+
+    /// Opens it again, unless it is there. `false`: no descriptor is free, and a client that was
+    /// accepted is to be closed.
+    pub fn keep_spare(&self) -> bool {
+        let mut kept = self.spare.borrow_mut();
+        if kept.is_none() {
+            *kept = spare(&self.socket);
+        }
+        kept.is_some()
     }
 
     /// Accepting a client has failed. No error here is a reason to stop serving the others, and none
@@ -177,9 +183,9 @@ impl Listener {
                     | Errno::EHOSTUNREACH,
                 ),
             ) => info!("a client gave up before it was accepted: {}", reason(error)),
-            // The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), there is
-            // no spare descriptor, or it is something that we do not know. All of it is rare. To do
-            // nothing for a moment delays the others by that, and is no busy loop.
+            // The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), or it is
+            // something that we do not know. All of it is rare. To do nothing for a moment delays
+            // the others by that, and is no busy loop.
             _ => {
                 info!("no new client for now: {}", reason(error));
                 thread::sleep(MOMENT);
@@ -200,16 +206,15 @@ fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
-/// The descriptor that [`Listener`] keeps. Its number is out of the way where that is possible: the
-/// clients then have the numbers that the notes print, from 4 on.
-fn spare() -> Option<OwnedFd> {
+/// The descriptor that [`Listener`] keeps: a second one for the same socket. Its number is out of
+/// the way where that is possible, so that clients have the numbers that the notes print, from 4 on.
+fn spare(socket: &TcpListener) -> Option<OwnedFd> {
     const OUT_OF_THE_WAY: i32 = 63;
-    let file = File::open("/dev/null").ok()?;
-    match fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+    match fcntl(socket, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+        #[expect(unsafe_code, reason = "nix returns a bare number here")]
         // SAFETY: fcntl(2) has just made this descriptor, and nothing else knows it.
-        #[expect(unsafe_code)]
         Ok(number) => Some(unsafe { OwnedFd::from_raw_fd(number) }),
-        Err(_) => Some(file.into()),
+        Err(_) => socket.try_clone().ok().map(OwnedFd::from),
     }
 }
 
@@ -256,8 +261,10 @@ mod tests {
 
     #[test]
     fn the_spare_descriptor_leaves_the_low_numbers_to_clients() {
-        let spare = spare().expect("descriptors are free");
+        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
+        let spare = listener.spare.take().expect("descriptors are free");
         assert!(spare.as_raw_fd() >= 63, "{spare:?}");
+        assert!(listener.keep_spare(), "it is opened again");
     }
 
     #[test]

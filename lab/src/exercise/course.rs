@@ -43,7 +43,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         name: "blocking",
         chapter: "02-blocking",
         task: ["the conversation with one client", "与一个客户端的会话"],
-        solution: "blocking/src/conversation.rs",
+        solution: "blocking/src/lib.rs",
         parts: Parts {
             wait: "one-client-at-a-time",
             accept: "one-client-at-a-time",
