@@ -7,12 +7,10 @@ use nix::fcntl::{FcntlArg, fcntl};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
-
-const EMFILE: i32 = Errno::EMFILE as i32;
 
 /// How long to do nothing when the system lacks what accept needs.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -128,34 +126,63 @@ impl Listener {
     /// handed to [`failed`](Self::failed).
     pub fn accept(&self) -> io::Result<Connection> {
         let mut accepted = self.socket.accept();
-        if matches!(&accepted, Err(error) if error.raw_os_error() == Some(EMFILE)) {
+        if matches!(&accepted, Err(error) if is_emfile(error)) {
             self.give_up_spare();
             accepted = self.socket.accept();
         }
-        let kept = self.keep_spare();
-        let (socket, peer) = accepted?;
-        if !kept {
+        match accepted {
+            Ok((socket, peer)) => self.take_in(socket, peer),
+            Err(error) => {
+                self.keep_spare();
+                Err(error)
+            }
+        }
+    }
+
+    /// What [`admit`](Self::admit) does with a socket, for a program that has the kernel accept in
+    /// another way (io_uring).
+    pub fn admitted(&self, accepted: io::Result<TcpStream>) -> Option<Connection> {
+        let connection = accepted.and_then(|socket| {
+            // A client that was reset while it waited has no address any more.
+            let peer = socket.peer_addr().map_err(|_| io::ErrorKind::ConnectionAborted)?;
+            self.take_in(socket, peer)
+        });
+        match connection {
+            Ok(connection) => return Some(connection),
+            // The next one can be accepted with the spare descriptor.
+            Err(error) if is_emfile(&error) => self.give_up_spare(),
+            Err(error) => self.failed(&error),
+        }
+        None
+    }
+
+    /// Makes a connection of an accepted socket, unless it has cost the last descriptor.
+    fn take_in(&self, socket: TcpStream, peer: SocketAddr) -> io::Result<Connection> {
+        if !self.keep_spare() {
             info!("turning away {peer}: no descriptor is free (ulimit -n)");
             drop(socket);
             self.keep_spare();
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let fd = socket.as_raw_fd();
         // BSDs refuse to set an option of a connection that was reset meanwhile.
         let connection =
             Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
-        connection.set_nonblocking(self.nonblocking.get())?;
-        info!("new connection from {peer}, descriptor {}", connection.as_fd().as_raw_fd());
+        // On Linux a new socket blocks, whatever its listener does (accept(2)).
+        if self.nonblocking.get() {
+            connection.set_nonblocking(true)?;
+        }
+        info!("new connection from {peer}, descriptor {fd}");
         Ok(connection)
     }
 
     /// Closes the spare descriptor, so that one more client can be accepted.
-    pub fn give_up_spare(&self) {
+    fn give_up_spare(&self) {
         drop(self.spare.take());
     }
 
-    /// Opens it again, unless it is there. `false`: no descriptor is free, and a client that was
-    /// accepted is to be closed.
-    pub fn keep_spare(&self) -> bool {
+    /// Opens it again, unless it is there. Whether there is one now.
+    fn keep_spare(&self) -> bool {
         let mut kept = self.spare.borrow_mut();
         if kept.is_none() {
             *kept = spare(&self.socket);
@@ -204,6 +231,11 @@ impl AsFd for Listener {
 fn out_of_descriptors(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+/// The process has as many open files as it may.
+fn is_emfile(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EMFILE as i32)
 }
 
 /// The descriptor that [`Listener`] keeps: a second one for the same socket. Its number is out of
@@ -257,7 +289,6 @@ fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream;
 
     #[test]
     fn the_spare_descriptor_leaves_the_low_numbers_to_clients() {
