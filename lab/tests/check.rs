@@ -231,6 +231,7 @@ fn most_memory(child: &std::process::Child) -> u64 {
 }
 
 /// A shell in front of the server, which does with `"$@"` as told.
+#[cfg(target_os = "linux")]
 fn behind_a_shell(script: &str, args: &[&str], file: &std::path::Path) -> Command {
     let mut lab = lab(args);
     lab.args(["--", "sh", "-c", script, "sh"]).arg(std::env::current_exe().expect("it runs"));

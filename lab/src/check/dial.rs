@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(serving(&[elsewhere, here]), Some(here));
     }
 
-    /// Linux gives connections the even ports of its range in turn: soon comes the one that is called.
+    /// Linux gives connections the even ports of its range in turn: soon the one that is called.
     #[test]
     fn a_socket_that_connects_to_itself_is_no_server() {
         let free = std::iter::repeat_with(|| {

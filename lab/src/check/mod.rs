@@ -15,6 +15,7 @@ pub(crate) mod subject;
 pub(crate) mod suite;
 
 use crate::built;
+use crate::language::Words;
 use crate::process::left_running;
 use crate::table::say;
 use clap::builder::PossibleValuesParser;
@@ -157,10 +158,11 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
     }
     let left = left_running();
     if !left.is_empty() {
-        say(&format!(
-            "still running when their server was gone, and killed: {}\n",
-            left.join(", ")
-        ))?;
+        let words = Words::new(
+            format!("still running when their server was gone, and killed: {}", left.join(", ")),
+            format!("服务器结束后仍在运行，已终止：{}", left.join("、")),
+        );
+        say(&format!("{}\n", words.en))?;
     }
     Ok(report.tally(subjects.len())?)
 }

@@ -61,7 +61,7 @@ pub(crate) fn with_server_started(
 ) -> Seen {
     let mut server = Server::start(subject, start)?;
     let seen = judge(&mut server).and_then(|seen| match server.serves() {
-        // Whoever serves is then not the process that was looked at.
+        // Otherwise the process that was watched is not the one that serves.
         Ok(()) => server.in_foreground().map(|()| seen).map_err(Fault::Short),
         Err(why) => short(format!("{seen}; but a client that came after: {why}")),
     });

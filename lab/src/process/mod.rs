@@ -293,8 +293,8 @@ mod tests {
         assert!(done.stdout.ends_with("end\n"));
     }
 
-    /// Who runs: forked, in a session of its own, with and without an environment; once the program
-    /// that was started has ended, it is ours.
+    /// Forked, in a session of its own, with and without an environment: once the program that was
+    /// started has ended, what it left is our child.
     #[cfg(target_os = "linux")]
     #[test]
     fn what_goes_into_the_background_is_found_and_ended() {

@@ -31,7 +31,7 @@ kin() {
 }
 [ -z "$left" ] && exit
 kill -KILL $(for one in $left; do kin "$one"; done)
-# One that has put itself into the background is nobody's kin, but has our mark.
+# A server in the background is no descendant any more; it still has our mark.
 for file in $(grep -Fls "$1" /proc/[0-9]*/environ); do
     pid=${file#/proc/}
     kill -KILL "${pid%/environ}"

@@ -165,7 +165,10 @@ pub(super) fn restart(subject: &Subject) -> Seen {
         took.as_millis()
     );
     again.serves().map_err(|why| format!("{seen}; but a new client: {why}"))?;
-    if took > allowed { short(seen) } else { Ok(seen) }
+    if took > allowed {
+        return short(format!("{seen}; its first start took {} ms", server.took.as_millis()));
+    }
+    Ok(seen)
 }
 
 #[cfg(test)]
