@@ -21,13 +21,15 @@ const PYTHON: [(&str, &str); 4] = [
 /// All of them that this machine can run, built.
 pub(super) fn all() -> Result<Vec<Target>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let release = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
+    let built = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
     let listening = ["--addr", "127.0.0.1:0"].map(OsString::from);
     let server = |name: &str, start: Vec<OsString>| {
         Target::command(name, [start, listening.to_vec()].concat())
     };
-    let mut peers: Vec<_> =
-        RUST.iter().map(|(name, binary)| server(name, vec![release.join(binary).into()])).collect();
+    let mut peers = Vec::new();
+    for (name, binary) in RUST {
+        peers.push(server(name, vec![built.named(binary)?.into()]));
+    }
     if let Some(python) = python() {
         let scripts = folder.join("python");
         peers.extend(

@@ -3,6 +3,7 @@
 //! Each writes and reads at once. One that wrote 8 MiB before reading a byte would judge the
 //! kernel's buffers, not the server: with a bounded server both sides would wait for ever.
 
+use super::dial::dial;
 use common::{interrupted, reason, would_block};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
@@ -102,7 +103,7 @@ impl Client {
         patience: Duration,
     ) -> Result<Self, String> {
         let words = |error| format!("cannot connect: {}", reason(&error));
-        let socket = TcpStream::connect_timeout(&addr, patience).map_err(words)?;
+        let socket = dial(addr, patience).map_err(words)?;
         socket.set_nodelay(true).map_err(words)?;
         socket.set_nonblocking(true).map_err(words)?;
         let port = socket.local_addr().map_err(words)?.port();

@@ -5,18 +5,23 @@
 //! just whether it was enough: the figures are the lesson.
 
 pub(crate) mod client;
+mod dial;
+mod output;
 pub(crate) mod programs;
+mod ready_line;
 pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod subject;
 pub(crate) mod suite;
 
 use crate::built;
+use crate::language::Words;
+use crate::process::left_running;
+use crate::table::say;
 use clap::builder::PossibleValuesParser;
 use client::Answer;
 use programs::Program;
 use report::Report;
-use server::{Server, Start};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -39,8 +44,10 @@ use suite::{CHECKS, Check};
 ///   lab check --addr 127.0.0.1:8001 --reply upper -- python3 server.py
 ///
 /// A server of your own sends back each byte it gets (or upper-cases ASCII letters), and either
-/// prints a line `listening on HOST:PORT` or listens where --addr says. An argument HOST:0 of its
-/// command is replaced where it has to come back to the same port.
+/// prints a line `listening on HOST:PORT` or listens where --addr says. If it prints several, the
+/// first with nothing in front of these words counts; --addr chooses another. An argument HOST:0 of
+/// its command is replaced where it has to come back to the same port. It has to stay in the
+/// foreground, and its standard input is /dev/null.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct CheckArgs {
@@ -139,14 +146,23 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         |check: &&Check| args.only.is_empty() || args.only.iter().any(|only| only == check.name);
     for subject in subjects {
         // A command that does not run at all is one line, not one for each check.
-        if let Err(why) = Server::try_start(subject, Start::default()) {
-            return Err(Ended::Failed(why));
-        }
+        let note = server::tried(subject).map_err(Ended::Failed)?;
         report.heading(&subject.heading())?;
+        if let Some(note) = note {
+            say(&format!("{}\n", note.en))?;
+        }
         for check in CHECKS.iter().filter(chosen) {
             let (status, text) = report.while_waiting(check.name, || ask(subject, check));
             report.line(status, check.name, &text)?;
         }
+    }
+    let left = left_running();
+    if !left.is_empty() {
+        let words = Words::new(
+            format!("still running when their server was gone, and killed: {}", left.join(", ")),
+            format!("服务器结束后仍在运行，已终止：{}", left.join("、")),
+        );
+        say(&format!("{}\n", words.en))?;
     }
     Ok(report.tally(subjects.len())?)
 }
