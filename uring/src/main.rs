@@ -32,6 +32,8 @@
 #[cfg(target_os = "linux")]
 mod buffers;
 #[cfg(all(test, target_os = "linux"))]
+mod held;
+#[cfg(all(test, target_os = "linux"))]
 mod leaving;
 mod refusal;
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]

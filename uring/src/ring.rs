@@ -95,8 +95,9 @@ impl Ring {
     /// The connections block, as new sockets do: a non-blocking one would have the kernel say EAGAIN
     /// where it is to wait for us.
     ///
-    /// Here and below: whatever is asked for a socket, it stays open until the last completion. The
-    /// kernel has its number, and would receive from whoever gets it next.
+    /// Here and below: a request holds the socket itself, not its number, from submission to its last
+    /// completion. So do not close a socket while anything is under way: no FIN would be sent, and
+    /// the peer would never see an end. Cancel first, close after the last completion.
     pub fn accept(&mut self, listener: &impl AsFd) {
         let fd = Fd(listener.as_fd().as_raw_fd());
         self.push(opcode::AcceptMulti::new(fd).flags(SOCK_CLOEXEC).build(), Operation::Accept, 0);
