@@ -181,8 +181,8 @@ impl Server {
     }
 
     /// Tells a client that there is no more. To close instead could take its last answers from it: a
-    /// close with input unread sends a reset, and a reset makes the client's kernel throw away what
-    /// the client has not read yet.
+    /// close with input unread sends a reset, and our kernel throws away what it still had to send.
+    /// (On Linux the client can still read what had arrived before; other systems may drop that, too.)
     fn end_sending(&mut self, client: usize) {
         let Client { connection, told } = &mut self.clients[client];
         *told = Some(Instant::now());
