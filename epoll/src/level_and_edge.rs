@@ -43,7 +43,7 @@ pub fn show_level_and_edge() -> io::Result<()> {
     watched.until_there(SENT - READ + 1)?;
     watched.ask("1 byte more sent")?;
 
-    // The notes have only arrivals. To tell the kernel again counts as one.
+    // The notes have only arrivals. MOD makes the kernel look again, which is an edge, too.
     watched.edge.modify(&watched.socket, &mut edge_event())?;
     watched.ask("EPOLL_CTL_MOD, nothing changed")?;
 

@@ -1,8 +1,8 @@
-//! `epoll(7)`, edge-triggered: the kernel tells once, when something arrives, and not again.
+//! `epoll(7)`, edge-triggered: the kernel tells once, when something has happened, and not again.
 //!
 //! The server of note S1. Each client is registered once, for everything, and that is the last
 //! that epoll hears of it. In return the program must remember what it was told: a client with
-//! data left unread is not reported again until more arrives, which may be never. So every call is
+//! data left unread is not reported again until more happens, which may be never. So every call is
 //! repeated until there is nothing left for it; and because a client that never stops sending would
 //! then never be left, each gets a budget, and those that still had something are kept in a list of
 //! our own.

@@ -25,7 +25,8 @@ pub(crate) enum Gives {
 pub(crate) enum Order {
     /// As they connected: the model scans a list.
     Connected,
-    /// As their bytes arrived: the kernel keeps a list of who became ready.
+    /// The kernel keeps a list of those that became ready. Those that arrive while the server sleeps
+    /// come in the order of arrival. No other order is promised; but nobody is left out.
     Arrived,
     /// Not promised.
     Unsaid,

@@ -195,8 +195,8 @@ fn leave(mut signals: Signals, clients: Vec<Connection>, limit: Duration) -> io:
 
 impl Leaving {
     /// Once everything is sent, says so to the client: its recv then returns 0. To close instead could
-    /// lose the last answers, because a close with unread input sends a reset, and a reset throws
-    /// away what our kernel has not sent yet. A client that was told and stays silent is given up.
+    /// lose the last answers: a close with unread input sends a reset, and our kernel throws away
+    /// what it still had to send. A client that was told and stays silent is given up.
     fn tell_or_give_up(&mut self) {
         let Self { connection, told } = self;
         match told {
