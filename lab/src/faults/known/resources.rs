@@ -35,6 +35,20 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["out_of_descriptors"],
     },
     Mistake {
+        name: "buffers_end",
+        program: "uring",
+        file: "uring/src/main.rs",
+        before: "Some(libc::ECANCELED | libc::ENOBUFS) => {}",
+        after: "Some(libc::ECANCELED) => {}",
+        wrong: [
+            "all the buffers that the clients share are in use (ENOBUFS), and that is taken for an \
+             error of the client whose turn it is",
+            "所有客户端共用的缓冲区都在使用中（ENOBUFS），却当成轮到的那个客户端出了错",
+        ],
+        notes: "",
+        checks: &["interleaved"],
+    },
+    Mistake {
         name: "numbers_end",
         program: "selectors",
         file: "selectors/src/main.rs",
