@@ -35,6 +35,23 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["out_of_descriptors"],
     },
     Mistake {
+        name: "refused_and_kept",
+        program: "epoll",
+        file: "epoll/src/main.rs",
+        before: "        if added.is_err() {
+            self.clients.remove(client);
+        }
+",
+        after: "",
+        wrong: [
+            "epoll_ctl fails, and the client stays in the table: no event ever comes for it, so it is \
+             neither served nor closed",
+            "epoll_ctl 失败了，客户端却留在表里：它再也不会有事件，既得不到服务，也不会被关闭",
+        ],
+        notes: "",
+        checks: &["refused_watch"],
+    },
+    Mistake {
         name: "buffers_end",
         program: "uring",
         file: "uring/src/main.rs",
