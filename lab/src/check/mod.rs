@@ -271,7 +271,7 @@ macro_rules! contract_tests {
         $crate::contract_tests! { @$what [$($args)*]
             echo byte_by_byte no_delay interleaved in_order half_close data_with_fin
             resets never_reads flooder urgent comes_and_goes
-            many_clients out_of_descriptors idle_cpu asleep_in
+            many_clients out_of_descriptors refused_watch idle_cpu asleep_in
             stop_continue closed_output port_in_use bad_command_line addresses restart
         }
     };

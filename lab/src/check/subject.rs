@@ -153,6 +153,15 @@ impl Subject {
         Some(&declared.1)
     }
 
+    /// The same with so many bytes for one recv, where it can be told and has not been.
+    pub(crate) fn with_chunk(&self, bytes: &str) -> Self {
+        let mut subject = self.clone();
+        if subject.ours && !subject.command.iter().any(|word| word == "--chunk") {
+            subject.command.extend(["--chunk", bytes].map(OsString::from));
+        }
+        subject
+    }
+
     /// The command, to listen at `port` if that is given and the command can be told.
     pub(crate) fn command(&self, narrating: bool, port: Option<u16>) -> Vec<OsString> {
         let mut command = self.command.clone();

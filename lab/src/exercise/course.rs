@@ -198,7 +198,7 @@ impl Exercise {
             "in_order" => return Some(("04-select", "who-is-answered-first")),
             "no_delay" => return Some(("13-robust-servers", "room")),
             "urgent" | "closed_output" => return Some(("13-robust-servers", "errors")),
-            "out_of_descriptors" | "port_in_use" | "restart" => {
+            "out_of_descriptors" | "refused_watch" | "port_in_use" | "restart" => {
                 return Some(("13-robust-servers", "resources"));
             }
             "bad_command_line" | "addresses" => return Some(("04-select", "the-contract")),

@@ -63,7 +63,7 @@ pub(super) fn no_delay(subject: &Subject) -> Seen {
 pub(super) fn interleaved(subject: &Subject) -> Seen {
     const CLIENTS: usize = 200;
     const ROUNDS: usize = 5;
-    with_server(subject, |server| {
+    let seen = with_server(subject, |server| {
         let mut clients = server.clients(CLIENTS)?;
         let mut bytes = 0;
         for round in 0..ROUNDS {
@@ -76,6 +76,33 @@ pub(super) fn interleaved(subject: &Subject) -> Seen {
             answered.map_err(|why| format!("round {} of {ROUNDS}: {why}", round + 1))?;
         }
         Ok(format!("{CLIENTS} clients at once, {ROUNDS} rounds, {bytes} bytes, each got its own"))
+    })?;
+    all_at_once(subject).map_err(|fault| fault.after(&seen))?;
+    Ok(seen)
+}
+
+/// Everything is there together when the server looks: new clients, and a message of each.
+fn all_at_once(subject: &Subject) -> Seen {
+    const KNOWN: usize = 60;
+    // Even the shortest accept queue, listen(1), has room for two.
+    const NEW: usize = 2;
+    // The larger the chunk, the fewer are the buffers of a server whose clients share them.
+    let subject = subject.with_chunk("1048576");
+    with_server(&subject, |server| {
+        let mut clients = server.clients(KNOWN)?;
+        for client in &mut clients {
+            client.exchange(1)?;
+        }
+        server.process.stop()?;
+        clients.extend(server.clients(NEW)?);
+        for client in &mut clients {
+            client.push(100)?;
+        }
+        server.process.go_on();
+        let answered = drive(&mut clients, Client::is_answered);
+        let all = format!("{KNOWN} clients that sent, and {NEW} that came, while it was held");
+        answered.map_err(|why| format!("{all}: {why}"))?;
+        Ok(all)
     })
 }
 

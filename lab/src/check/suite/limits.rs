@@ -3,9 +3,10 @@
 use crate::check::client::{Client, drive};
 use crate::check::server::{Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
-use crate::process::soon;
+use crate::process::{run, soon};
 #[cfg(not(target_os = "solaris"))]
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use std::ffi::OsString;
 use std::time::Duration;
 
 pub(super) fn many_clients(subject: &Subject) -> Seen {
@@ -99,6 +100,38 @@ pub(super) fn out_of_descriptors(subject: &Subject) -> Seen {
             ask().map_err(|why| format!("{seen}; most left, but a new one: {why}"))?;
         }
         Ok(format!("{seen}; most left: the others were served"))
+    })
+}
+
+/// epoll_ctl fails with ENOSPC for the first client, as at the limit `fs.epoll.max_user_watches`,
+/// which belongs to the whole machine and is not ours to lower.
+pub(super) fn refused_watch(subject: &Subject) -> Seen {
+    // The first call registers the listener, the second one the client.
+    const STRACE: &[&str] = &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=epoll_ctl"];
+    const REFUSE: &[&str] = &["-e", "inject=epoll_ctl:error=ENOSPC:when=2"];
+    if !subject.ours {
+        return unseen("not asked: which of its calls would register a client is not known");
+    }
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    let trial = || run(&words(&[STRACE, &["true"]].concat()), Duration::from_secs(10));
+    if !cfg!(target_os = "linux") || !matches!(trial(), Ok(done) if done.status == Some(0)) {
+        return unseen("a call that fails is not seen here without Linux's strace");
+    }
+    let mut traced = subject.clone();
+    traced.command.splice(0..0, words(&[STRACE, REFUSE].concat()));
+    with_server(&traced, |server| {
+        let mut clients = [server.client()?];
+        clients[0].ask(1);
+        drive(&mut clients, |client| client.is_answered() || client.has_ended())
+            .map_err(|why| format!("the client that the kernel refuses to watch: {why}"))?;
+        let turned_away = clients[0].has_ended();
+        server.client()?.exchange(1).map_err(|why| format!("the next client: {why}"))?;
+        Ok(if turned_away {
+            "the kernel refuses to watch a client: turned away, and the next one served"
+        } else {
+            "served: it registers no client with epoll"
+        }
+        .into())
     })
 }
 

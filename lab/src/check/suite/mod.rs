@@ -66,6 +66,8 @@ pub(crate) const CHECKS: &[Check] = &[
         "1100 clients at once: more than select(2) has numbers for"),
     check("out_of_descriptors", Answers, limits::out_of_descriptors,
         "no descriptor left: no exit, no busy loop, and new clients once one is free"),
+    check("refused_watch", Answers, limits::refused_watch,
+        "a client that the kernel refuses to watch (ENOSPC) is turned away, the others are served"),
     check("idle_cpu", Nothing, limits::idle_cpu,
         "clients that are idle, half-closed, unread or gone cost no CPU"),
     check("asleep_in", Nothing, limits::asleep_in,

@@ -6,7 +6,6 @@ use crate::check::server::{Server, with_server};
 use crate::check::subject::{Gives, Seen, Subject, short};
 use crate::process::{LOOK_AGAIN, soon};
 use socket2::SockRef;
-use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -109,10 +108,7 @@ pub(super) fn flooder(subject: &Subject) -> Seen {
     // A flood is what comes faster than it is answered. A server that takes a little at a time is
     // slower than our client, whatever else the machine does; one that lets itself be kept busy is
     // then kept busy without a gap.
-    let mut subject = subject.clone();
-    if subject.ours && !subject.command.iter().any(|word| word == "--chunk") {
-        subject.command.extend(["--chunk", "1"].map(OsString::from));
-    }
+    let subject = subject.with_chunk("1");
     with_server(&subject, |server| {
         let mut flooder = server.client()?;
         // As much as the system has room for.

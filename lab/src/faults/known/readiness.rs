@@ -44,6 +44,27 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["echo"],
     },
     Mistake {
+        name: "edge_accept_once",
+        program: "epoll_edge",
+        file: "epoll/src/bin/epoll_edge.rs",
+        before: "                Ok(None) => self.may_accept = false,
+                Err(error) => info!(\"no new clients for now: {}\", reason(&error)),
+            }
+",
+        after: "                Ok(None) => {}
+                Err(error) => info!(\"no new clients for now: {}\", reason(&error)),
+            }
+            self.may_accept = false;
+",
+        wrong: [
+            "one accept for each edge: of several clients that arrive together, all but the first \
+             wait until yet another comes",
+            "一个边缘只 accept 一次：几个客户端一起到来，除了第一个，都要等到再来一个才被接受",
+        ],
+        notes: "",
+        checks: &["interleaved"],
+    },
+    Mistake {
         name: "one_recv_one_message",
         program: "thread_per_connection",
         file: "common/src/connection.rs",

@@ -35,6 +35,37 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["out_of_descriptors"],
     },
     Mistake {
+        name: "refused_and_kept",
+        program: "epoll",
+        file: "epoll/src/main.rs",
+        before: "        if added.is_err() {
+            self.clients.remove(client);
+        }
+",
+        after: "",
+        wrong: [
+            "epoll_ctl fails, and the client stays in the table: no event ever comes for it, so it is \
+             neither served nor closed",
+            "epoll_ctl 失败了，客户端却留在表里：它再也不会有事件，既得不到服务，也不会被关闭",
+        ],
+        notes: "",
+        checks: &["refused_watch"],
+    },
+    Mistake {
+        name: "buffers_end",
+        program: "uring",
+        file: "uring/src/main.rs",
+        before: "Some(libc::ECANCELED | libc::ENOBUFS) => {}",
+        after: "Some(libc::ECANCELED) => {}",
+        wrong: [
+            "all the buffers that the clients share are in use (ENOBUFS), and that is taken for an \
+             error of the client whose turn it is",
+            "所有客户端共用的缓冲区都在使用中（ENOBUFS），却当成轮到的那个客户端出了错",
+        ],
+        notes: "",
+        checks: &["interleaved"],
+    },
+    Mistake {
         name: "numbers_end",
         program: "selectors",
         file: "selectors/src/main.rs",
