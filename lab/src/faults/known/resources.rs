@@ -6,10 +6,15 @@ pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "descriptors_end_server",
         program: "select",
-        file: "select/src/main.rs",
-        before: r#"            Err(error) => info!("no new clients for now: {}", reason(&error)),
-"#,
-        after: r#"            Err(error) => panic!("accept: {error}"),
+        file: "common/src/listener.rs",
+        before: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
+",
+        after: r#"        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            panic!("accept: {accepted:?}");
+        }
 "#,
         wrong: [
             "accept finds no free descriptor, and the server ends",
@@ -22,10 +27,14 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "descriptors_busy",
         program: "epoll",
         file: "common/src/listener.rs",
-        before: "                        self.pause();
-                        return Err(error);
+        before: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
 ",
-        after: "                        return Err(error);
+        after: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
 ",
         wrong: [
             "accept finds no free descriptor, and is tried again at once: the listener is still ready",
@@ -38,11 +47,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "refused_and_kept",
         program: "epoll",
         file: "epoll/src/main.rs",
-        before: "        if added.is_err() {
-            self.clients.remove(client);
-        }
+        before: "            connection.lose(&error.into());
+            self.close_if_finished(client);
 ",
-        after: "",
+        after: r#"            info!("ignored: {error}");
+"#,
         wrong: [
             "epoll_ctl fails, and the client stays in the table: no event ever comes for it, so it is \
              neither served nor closed",
@@ -125,10 +134,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "bad_argument",
         program: "poll",
         file: "common/src/args.rs",
-        before: r#"            log_line(&format!("{} (try --help)", one_line(&error.to_string())));
-            std::process::exit(2)
+        before: r#"                log_line(&format!("{} (try --help)", one_line(&error.to_string())));
+                std::process::exit(2)
 "#,
-        after: r#"            panic!("{error}")
+        after: r#"                panic!("{error}")
 "#,
         wrong: [
             "a bad command line is a panic: many lines, and an exit status that no script expects",
