@@ -55,8 +55,14 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "epoll/src/bin/epoll_edge.rs",
         before: "        while *readable && connection.wants_read() && budget > 0 {
             budget -= 1;
+            match connection.receive(&mut self.buffer, self.reply) {
+                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+                None => (*readable, *more_behind) = (false, false),
 ",
-        after: "        while *readable && (connection.wants_read() || connection.wants_write()) {
+        after: "        while *readable {
+            match connection.receive(&mut self.buffer, self.reply) {
+                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+                None => *readable = connection.wants_write(),
 ",
         wrong: [
             "the loop goes on while anything was received or is gathered: when data and the end of \

@@ -28,11 +28,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "address_too_late",
         program: "epoll",
         file: "common/src/connection.rs",
-        before: "    pub fn peer(&self) -> SocketAddr {
-        self.peer
+        before: "    pub fn lose(&mut self, error: &io::Error) {
 ",
-        after: r#"    pub fn peer(&self) -> SocketAddr {
-        self.socket.peer_addr().expect("getpeername")
+        after: r#"    pub fn lose(&mut self, error: &io::Error) {
+        self.socket.peer_addr().expect("getpeername");
 "#,
         wrong: [
             "the client's address is asked for when it is to be printed: a socket that was reset no \
