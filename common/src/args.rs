@@ -111,6 +111,12 @@ pub fn outcome(result: io::Result<()>) -> ExitCode {
 ///
 /// A sentence that says what is missing, for clap to show.
 pub fn host_port(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return Err("HOST:PORT only, without http:// in front of it".into());
+    }
+    if text.contains('：') {
+        return Err("that colon is a full-width one (：): type the ASCII one (:)".into());
+    }
     let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT, such as 127.0.0.1:8001")?;
     if host.is_empty() {
         return Err(
@@ -167,6 +173,8 @@ mod tests {
             (&["--addr", "localhost:http"], "'http' is not a port"),
             (&["--addr", "localhost:65536"], "'65536' is not a port"),
             (&["--addr", "localhost:+80"], "'+80' is not a port"),
+            (&["--addr", "http://127.0.0.1:8001"], "without http://"),
+            (&["--addr", "127.0.0.1：8001"], "full-width"),
             (&["--chunk", "0"], "0 is not in 1..=1048576"),
             (&["--chunk", "1048577"], "is not in 1..=1048576"),
             (&["--chunk", "many"], "invalid digit"),
@@ -189,7 +197,7 @@ mod tests {
 
     #[test]
     fn hosts_of_every_kind_are_accepted() {
-        for addr in ["127.0.0.1:0", "localhost:65535", "[::1]:8001"] {
+        for addr in ["127.0.0.1:0", "localhost:65535", "[::1]:8001", "[fe80::1%eth0]:8001"] {
             assert_eq!(host_port(addr).as_deref(), Ok(addr));
         }
     }

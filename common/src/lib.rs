@@ -27,4 +27,4 @@ pub use listener::{Listener, listen};
 pub use narration::narrate;
 pub use queue::{HIGH_WATER, LOW_WATER, MessageQueue};
 pub use reply::Reply;
-pub use text::{TextPieces, harmless};
+pub use text::{TextPieces, harmless, marked};

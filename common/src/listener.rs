@@ -48,7 +48,8 @@ impl Listener {
     /// When the host is unknown or no address can be listened on (EADDRINUSE, EACCES,
     /// EADDRNOTAVAIL …), with what to do.
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
-        let error = match first_to_be_had(&resolve(addr, "listen on")?, backlog) {
+        let addresses = resolve(addr, "listen on")?;
+        let error = match first_to_be_had(&addresses, backlog) {
             Ok(socket) => {
                 let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare(&socket)));
                 return Ok(Self { socket, nonblocking, spare });
@@ -62,6 +63,7 @@ impl Listener {
                 "that address is not this machine's: try 127.0.0.1 or 0.0.0.0"
             }
             _ if out_of_descriptors(&error) => "raise ulimit -n",
+            _ if addresses.iter().all(|&address| lacks_scope(address)) => SCOPE_ADVICE,
             _ => "try --addr 127.0.0.1:0",
         };
         let reason = reason(&error);
@@ -251,9 +253,20 @@ fn spare(socket: &TcpListener) -> Option<OwnedFd> {
 }
 
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
+///
+/// An IPv6 address stands in brackets, perhaps with the interface that it belongs to
+/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name.
 pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
-    let advice = "is the host's name spelled right?";
-    match addr.to_socket_addrs().map(Vec::from_iter) {
+    let scoped = addr.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    let addresses = match scoped.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => (host, port).to_socket_addrs().map(Vec::from_iter),
+        None => addr.to_socket_addrs().map(Vec::from_iter),
+    };
+    let advice = match scoped {
+        Some((host, _)) if host.contains('%') => "is there such an interface? ip addr lists them",
+        _ => "is the host's name spelled right?",
+    };
+    match addresses {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(io::Error::other(format!("cannot {to} {addr}: no address ({advice})"))),
         Err(error) => {
@@ -261,6 +274,15 @@ pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
         }
     }
 }
+
+/// Whether this address means nothing without an interface: `fe80::1`, but not `fe80::1%eth0`.
+pub(crate) fn lacks_scope(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
+/// What to do about an address that lacks its interface.
+pub(crate) const SCOPE_ADVICE: &str =
+    "a link-local address needs its interface behind it: [fe80::1%eth0]:8001";
 
 /// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine has
 /// both. But where one of them has a server already, the other is no substitute: we would get half
@@ -338,6 +360,10 @@ mod tests {
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{error}"),
         }
         Listener::bind("localhost:0", 5).expect("localhost is this machine");
+        let scoped = Listener::bind("[fe80::1%no-such-interface]:1", 5).expect_err("no such thing");
+        assert!(scoped.to_string().contains("interface"), "{scoped}");
+        let unscoped = Listener::bind("[fe80::1]:0", 5).expect_err("of which network?");
+        assert!(unscoped.to_string().contains("needs its interface"), "{unscoped}");
         let error = Listener::bind("no.such.host.invalid:1", 5).expect_err("no such host");
         assert!(error.to_string().contains("unknown host"), "{error}");
     }

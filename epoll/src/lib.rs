@@ -14,6 +14,7 @@ mod linux {
     pub use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 
     use common::{explained, reason};
+    use nix::errno::Errno;
     use nix::sys::epoll::EpollCreateFlags;
     use std::io;
 
@@ -26,11 +27,15 @@ mod linux {
     pub fn create() -> io::Result<Epoll> {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| {
             let error = errno.into();
+            let advice = match errno {
+                Errno::EMFILE | Errno::ENFILE => "no descriptor is free: raise ulimit -n",
+                Errno::ENOSYS | Errno::EPERM => {
+                    "forbidden here? `cargo run -p poll` needs no epoll"
+                }
+                _ => "`cargo run -p poll` needs no epoll",
+            };
             let reason = reason(&error);
-            explained(
-                &error,
-                format!("cannot create an epoll instance: {reason} (raise ulimit -n?)"),
-            )
+            explained(&error, format!("cannot create an epoll instance: {reason} ({advice})"))
         })
     }
 }

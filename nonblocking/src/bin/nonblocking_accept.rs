@@ -134,5 +134,7 @@ impl Client {
 fn say(message: &[u8]) {
     let text = String::from_utf8_lossy(message);
     let mut out = io::stdout();
-    let _ = writeln!(out, "{}", harmless(&text).trim_end_matches('\n')).and_then(|()| out.flush());
+    // Its other lines are marked, so that they do not pass for another client's.
+    let shown = harmless(text.trim_end()).replace('\n', "\n    ");
+    let _ = writeln!(out, "{shown}").and_then(|()| out.flush());
 }

@@ -69,7 +69,10 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> io::Result<ExitCode> {
     // Before clients are told to come: they may bring the first signal with them.
     let mut signals = Signals::new().map_err(|error| {
-        explained(&error, format!("cannot watch for signals: {}", reason(&error)))
+        explained(
+            &error,
+            format!("cannot watch for signals: {} (raise ulimit -n?)", reason(&error)),
+        )
     })?;
     let listener = common::listen(&args.server)?;
     // No call in the loop may wait except poll: the others would wait with it.

@@ -20,7 +20,9 @@
 //! the course's contract that concern answers are the operator's to keep.
 
 use clap::Parser;
-use common::{Connection, Listener, ServerArgs, TextPieces, harmless, preview, would_block};
+use common::{
+    Connection, Listener, ServerArgs, TextPieces, harmless, marked, preview, would_block,
+};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -170,7 +172,7 @@ impl Room {
                 info!("received {} from {peer}", preview(&buffer[..count]));
                 let words = text.push(&buffer[..count]);
                 if !words.is_empty() {
-                    say(&format!("client {number}: {}", harmless(&words).trim_end_matches('\n')));
+                    say(marked(&format!("client {number}: "), &harmless(&words)).trim_end());
                 }
                 self.spoke_last = Some(*number);
             }

@@ -59,8 +59,11 @@ fn serve(args: &Args) -> io::Result<()> {
     let echo = Listener::bind(&args.server.addr, args.server.backlog)?;
     let addr = echo.local_addr()?;
     let udp = UdpSocket::bind(addr).map_err(|error| {
-        let reason = reason(&error);
-        io::Error::other(format!("cannot take UDP {addr}: {reason} (try another --addr)"))
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "try another --addr",
+            _ => "raise ulimit -n?",
+        };
+        io::Error::other(format!("cannot take UDP {addr}: {} ({advice})", reason(&error)))
     })?;
     let daytime = match &args.daytime {
         Some(addr) => addr.clone(),
@@ -102,6 +105,13 @@ fn serve(args: &Args) -> io::Result<()> {
             services.clients.extend(newcomer.map(Client::of_daytime));
         }
     }
+}
+
+/// As HTTP writes it. That form has years from 1970 to 9999 only, and a clock may show others.
+fn time_of_day(now: SystemTime) -> String {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + LAST;
+    httpdate::fmt_http_date(now.clamp(SystemTime::UNIX_EPOCH, last))
 }
 
 /// `HOST:PORT` with the next port; 0, any free one, stays 0.
@@ -215,8 +225,7 @@ impl Client {
     /// Tells the time and leaves (RFC 867).
     fn of_daytime(mut connection: Connection) -> Self {
         info!("{} is for the time of day", connection.peer());
-        let now = httpdate::fmt_http_date(SystemTime::now());
-        connection.queue_mut().push(format!("{now}\r\n").as_bytes());
+        connection.queue_mut().push(format!("{}\r\n", time_of_day(SystemTime::now())).as_bytes());
         Self { connection, close_at: Some(Instant::now() + DAYTIME_STAYS) }
     }
 
@@ -252,5 +261,18 @@ impl Client {
             self.connection.abandon();
         }
         self.connection.is_open()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_by_centuries_ends_nothing() {
+        let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        assert_eq!(time_of_day(SystemTime::UNIX_EPOCH - century), "Thu, 01 Jan 1970 00:00:00 GMT");
+        let far = SystemTime::UNIX_EPOCH + 100 * century;
+        assert_eq!(time_of_day(far), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

@@ -146,7 +146,10 @@ struct Done {
 impl Done {
     fn new() -> io::Result<Self> {
         let (woken, wake) = UnixStream::pair().map_err(|error| {
-            explained(&error, format!("cannot make a socket pair: {}", reason(&error)))
+            explained(
+                &error,
+                format!("cannot make a socket pair: {} (raise ulimit -n)", reason(&error)),
+            )
         })?;
         woken.set_nonblocking(true)?;
         // When the pair is full, the loop has been woken often enough.

@@ -22,7 +22,7 @@
 mod executor;
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, explained, preview, reason, would_block};
 use executor::{Executor, Readiness};
 use log::info;
 use std::io;
@@ -61,7 +61,9 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
     listener.set_nonblocking(true)?;
-    let executor = Executor::new()?;
+    let executor = Executor::new().map_err(|error| {
+        explained(&error, format!("cannot make a selector: {} (raise ulimit -n?)", reason(&error)))
+    })?;
     listener.announce()?;
     executor.spawn(accept_all(Rc::clone(&executor), Rc::new(listener), Rc::new(args)));
     executor.run()

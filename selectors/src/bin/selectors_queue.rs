@@ -58,7 +58,7 @@ impl Serve for Args {
         let listener = Rc::new(common::listen(&self.server)?);
         // No call in the loop may wait except select: the others would wait with it.
         listener.set_nonblocking(true)?;
-        let mut selector = Selector::new()?;
+        let mut selector = backends::selector()?;
         let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
         selector.register(object, EVENT_READ, Source::Listener)?;
         listener.announce()?;
