@@ -104,3 +104,17 @@ impl<N: Fn(DefaultKey) -> Option<RawFd>> fmt::Display for Batch<'_, N> {
         f.write_str("]")
     }
 }
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_round_up_and_have_an_end() {
+        assert_eq!(timeout(None), EpollTimeout::NONE);
+        assert_eq!(timeout(Some(Duration::ZERO)), EpollTimeout::ZERO);
+        assert_eq!(timeout(Some(Duration::from_nanos(1))), EpollTimeout::from(1_u8));
+        assert_eq!(timeout(Some(Duration::from_micros(1001))), EpollTimeout::from(2_u8));
+        assert_eq!(timeout(Some(Duration::MAX)), EpollTimeout::from(u16::MAX));
+    }
+}

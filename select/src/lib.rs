@@ -77,3 +77,17 @@ impl fmt::Display for List<'_> {
         f.debug_list().entries(self.0.fds(None).map(|fd| fd.as_raw_fd())).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_round_up_and_have_an_end() {
+        let micros = |wait| timeval(wait).num_microseconds();
+        assert_eq!(micros(Duration::ZERO), 0);
+        assert_eq!(micros(Duration::from_nanos(1)), 1);
+        assert_eq!(micros(Duration::from_nanos(1_000_001)), 1001);
+        assert_eq!(micros(Duration::MAX), 24 * 60 * 60 * 1_000_000);
+    }
+}

@@ -286,7 +286,7 @@ impl Server {
     #[expect(unsafe_code, reason = "what the kernel sends it reads from our memory")]
     fn send(&mut self, client: usize) {
         let known = &mut self.clients[client];
-        let Client { connection, receiving, cancelling, sending, no_room, lent, .. } = known;
+        let Client { connection, receiving, sending, no_room, lent, .. } = known;
         // Never two at a time: they would be sent in any order.
         if connection.queue().is_empty() || !lent.is_empty() {
             return;
@@ -305,7 +305,7 @@ impl Server {
         *sending = connection.queue().len();
         // A success is silent only if the next thing to happen to this client wakes us anyway. With
         // its input ended it is the success itself that we wait for, to close.
-        let silent = *receiving && !*cancelling;
+        let silent = *receiving;
         // SAFETY: the queue is not touched before `enter` returns: this client has had its turn in
         // `go_on`, and what comes after it is `accept` and `enter`.
         unsafe { self.ring.send(client, connection, connection.queue().waiting(), silent) };
