@@ -149,8 +149,7 @@ mod tests {
     fn a_modify_that_fails_leaves_what_was() {
         for (event, change) in [(EVENT_WRITE, Change::Add), (EVENT_READ, Change::Delete)] {
             let mut kernel = Kernel::with(EVENT_READ).refusing(event, change, Errno::ENOMEM);
-            let refused =
-                Filters::default().modify(5, EVENT_READ, EVENT_WRITE, &mut kernel.call());
+            let refused = Filters::default().modify(5, EVENT_READ, EVENT_WRITE, &mut kernel.call());
             assert_eq!(refused, Err(Errno::ENOMEM), "{change:?}");
             assert_eq!(kernel.filters, EVENT_READ, "{change:?}");
         }
@@ -178,7 +177,10 @@ mod tests {
         assert_eq!(filters.modify(5, BOTH, EVENT_READ, &mut kernel.call()), Ok(()));
         assert_eq!(hung_up(&filters), []);
         assert_eq!(filters.modify(5, EVENT_READ, EVENT_WRITE, &mut kernel.call()), Ok(()));
-        assert_eq!((hung_up(&filters), kernel.filters), (vec![(5, EVENT_WRITE)], EventMask::empty()));
+        assert_eq!(
+            (hung_up(&filters), kernel.filters),
+            (vec![(5, EVENT_WRITE)], EventMask::empty())
+        );
         assert_eq!(filters.delete(5, EVENT_WRITE, &mut kernel.call()), Ok(()));
         assert_eq!(hung_up(&filters), []);
     }
