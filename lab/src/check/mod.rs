@@ -6,8 +6,10 @@
 
 pub(crate) mod client;
 mod dial;
+pub(crate) mod meanwhile;
 mod output;
 pub(crate) mod programs;
+pub(crate) mod reading;
 mod ready_line;
 pub(crate) mod report;
 pub(crate) mod server;
@@ -15,7 +17,7 @@ pub(crate) mod subject;
 pub(crate) mod suite;
 
 use crate::built;
-use crate::language::Words;
+use crate::language::{Language, Words, said};
 use crate::process::left_running;
 use crate::table::say;
 use clap::builder::PossibleValuesParser;
@@ -81,6 +83,10 @@ pub struct CheckArgs {
           value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
 
+    /// The language of the report; without it, that of the environment (LC_ALL, LANG)
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
+    lang: Language,
+
     /// A server in any language, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -94,6 +100,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 /// Runs `lab check`.
 #[must_use]
 pub fn main(args: &CheckArgs) -> ExitCode {
+    args.lang.speak();
     suite::descriptor_limit();
     let mut report = Report::new();
     let judged = if args.list {
@@ -138,7 +145,8 @@ impl From<io::Error> for Ended {
 }
 
 fn list(report: &mut Report) -> io::Result<()> {
-    CHECKS.iter().try_for_each(|check| report.listed(check.name, check.teaches))
+    let spoken = Language::spoken();
+    CHECKS.iter().try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
 }
 
 fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<usize, Ended> {
@@ -149,11 +157,14 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         let note = server::tried(subject).map_err(Ended::Failed)?;
         report.heading(&subject.heading())?;
         if let Some(note) = note {
-            say(&format!("{}\n", note.en))?;
+            say(&format!("{}\n", note.of(Language::spoken())))?;
         }
         for check in CHECKS.iter().filter(chosen) {
             let (status, text) = report.while_waiting(check.name, || ask(subject, check));
             report.line(status, check.name, &text)?;
+            if status == Status::Short {
+                report.to_read(reading::to_read(check.name))?;
+            }
         }
     }
     let left = left_running();
@@ -162,7 +173,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
             format!("still running when their server was gone, and killed: {}", left.join(", ")),
             format!("服务器结束后仍在运行，已终止：{}", left.join("、")),
         );
-        say(&format!("{}\n", words.en))?;
+        say(&format!("{}\n", words.of(Language::spoken())))?;
     }
     Ok(report.tally(subjects.len())?)
 }
@@ -171,11 +182,16 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
 pub(crate) fn ask(subject: &Subject, check: &Check) -> (Status, String) {
     if check.needs > subject.gives {
         let why = match subject.gives {
-            Gives::Nothing => "not asked: it accepts nobody",
-            Gives::AnswersOne => "not asked: it serves one client at a time, the others wait",
-            Gives::Connections | Gives::Answers => "not asked: it sends no answers by itself",
+            Gives::Nothing => said!("not asked: it accepts nobody", "未检查：它不接受任何客户端"),
+            Gives::AnswersOne => said!(
+                "not asked: it serves one client at a time, the others wait",
+                "未检查：它一次只服务一个客户端，其余的等待"
+            ),
+            Gives::Connections | Gives::Answers => {
+                said!("not asked: it sends no answers by itself", "未检查：它自己不发送响应")
+            }
         };
-        return (Status::Except, why.to_owned());
+        return (Status::Except, why);
     }
     subject::weigh((check.run)(subject), subject.exception(check.name))
 }

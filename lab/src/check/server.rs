@@ -1,11 +1,12 @@
 //! A server under judgement: started, found, asked, observed.
 
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, PATIENCE};
 use super::dial::{addresses, dial, serving};
+use super::meanwhile::Meanwhile;
 use super::output::{Narration, Output};
 use super::ready_line::Announced;
 use super::subject::{Fault, Gives, Seen, Subject, is_lost, short, unseen};
-use crate::language::Words;
+use crate::language::{Language, Words, said};
 use crate::process::observe;
 use crate::process::{Process, Stray, soon, typed};
 use std::io::ErrorKind;
@@ -63,11 +64,16 @@ pub(crate) fn with_server_started(
     let seen = judge(&mut server).and_then(|seen| match server.serves() {
         // Otherwise the process that was watched is not the one that serves.
         Ok(()) => server.in_foreground().map(|()| seen).map_err(Fault::Short),
-        Err(why) => short(format!("{seen}; but a client that came after: {why}")),
+        Err(fault) => {
+            let words = said!("{seen}; but a client that came after", "{seen}；但之后来的客户端");
+            Err(fault.after(words))
+        }
     });
     match seen {
         Err(Fault::Short(why)) => match server.epitaph(is_lost(&why)) {
-            Some(how) => short(format!("{why}; the server has ended: {how}")),
+            Some(how) => {
+                short(said!("{why}; the server has ended: {how}", "{why}；服务端已经退出：{how}"))
+            }
             None => short(why),
         },
         seen => seen,
@@ -110,11 +116,14 @@ impl Server {
         };
         if let Some(addr) = &subject.addr {
             if expected.is_empty() {
-                return Err(format!("unknown host in {addr}"));
+                return Err(said!("unknown host in {addr}", "{addr} 中的主机未知"));
             }
             // Otherwise we would judge whoever that is.
             if let Some(addr) = serving(&expected) {
-                return Err(format!("another server listens on {addr} already"));
+                return Err(said!(
+                    "another server listens on {addr} already",
+                    "已有另一个服务端在监听 {addr}"
+                ));
             }
         }
         let began = Instant::now();
@@ -130,25 +139,39 @@ impl Server {
             };
             let ended = || {
                 let how = process.ended()?;
-                Some(Err(in_background(&process, &how).unwrap_or(format!("ended at once: {how}"))))
+                let at_once = || said!("ended at once: {how}", "启动后立即退出：{how}");
+                Some(Err(in_background(&process, &how).unwrap_or_else(at_once)))
             };
             listening.map(Ok).or_else(ended)
         });
         let took = began.elapsed();
         let silent = || match &subject.addr {
-            Some(addr) => format!("nobody accepts on {addr} for {START:?}"),
+            Some(addr) => {
+                said!(
+                    "nobody accepts on {addr} for {START:?}",
+                    "{START:?} 内没有人在 {addr} 上接受连接"
+                )
+            }
             None => {
-                let instead = output.instead().en;
-                format!("no line `listening on HOST:PORT` for {START:?}; {instead}")
+                let words = output.instead();
+                let instead = words.of(Language::spoken());
+                said!(
+                    "no line `listening on HOST:PORT` for {START:?}; {instead}",
+                    "{START:?} 内没有出现 `listening on HOST:PORT` 一行；{instead}"
+                )
             }
         };
         match found.unwrap_or_else(|| Err(silent())) {
             Err(why) => {
                 // Of one that has ended, its last words are the reason.
                 output.read();
-                let said = output.last_words().filter(|_| why.starts_with("ended"));
-                let said = said.map_or(String::new(), |line| format!(": {line}"));
-                Err(format!("{} does not start: {why}{said}", typed(&command)))
+                let words = output.last_words().filter(|_| process.ended().is_some());
+                let words = words.map_or(String::new(), |line| said!(": {line}", "：{line}"));
+                let command = typed(&command);
+                Err(said!(
+                    "{command} does not start: {why}{words}",
+                    "{command} 没有启动成功：{why}{words}"
+                ))
             }
             Ok((addr, also)) => Ok(Self {
                 process,
@@ -187,31 +210,50 @@ impl Server {
     /// In words, when it has ended: a server that went on in the background is not seen.
     pub(crate) fn in_foreground(&mut self) -> Result<(), String> {
         match self.process.ended() {
-            Some(how) => Err(in_background(&self.process, &how)
-                .unwrap_or(format!("the process that was started has ended: {how}"))),
+            Some(how) => Err(in_background(&self.process, &how).unwrap_or_else(|| {
+                said!("the process that was started has ended: {how}", "启动的进程已经退出：{how}")
+            })),
             None => Ok(()),
         }
     }
 
     /// A new client.
-    pub(crate) fn client(&self) -> Result<Client, String> {
-        Client::connect(self.addr, self.answer)
+    pub(crate) fn client(&self) -> Result<Client, Fault> {
+        self.client_within(PATIENCE)
     }
 
     /// A new client that gives up sooner.
-    pub(crate) fn client_within(&self, patience: Duration) -> Result<Client, String> {
-        Client::connect_within(self.addr, self.answer, patience)
+    pub(crate) fn client_within(&self, patience: Duration) -> Result<Client, Fault> {
+        let pid = self.process.pid();
+        let began = Instant::now();
+        match Client::connect_within(self.addr, self.answer, patience) {
+            Ok(mut client) => {
+                client.server = Some(pid);
+                Ok(client)
+            }
+            Err(Fault::Short(why)) if began.elapsed() >= patience => {
+                short(why + &Meanwhile::now(pid))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Many of them, connected.
-    pub(crate) fn clients(&self, count: usize) -> Result<Vec<Client>, String> {
-        (0..count).map(|_| self.client()).collect()
+    pub(crate) fn clients(&self, count: usize) -> Result<Vec<Client>, Fault> {
+        let client = |number| {
+            let words =
+                said!("client {number} of {count}", "第 {number} 个客户端（共 {count} 个）");
+            self.client().map_err(|fault| fault.after(words))
+        };
+        (1..=count).map(client).collect()
     }
 
     /// A client that comes now is served, as far as the program serves anybody by itself.
-    pub(crate) fn serves(&mut self) -> Result<(), String> {
+    pub(crate) fn serves(&mut self) -> Result<(), Fault> {
         match self.gives {
-            Gives::Nothing if self.process.ended().is_some() => return Err("found nobody".into()),
+            Gives::Nothing if self.process.ended().is_some() => {
+                return short(said!("found nobody", "找不到服务端"));
+            }
             Gives::Nothing => {}
             Gives::Connections => drop(self.client()?),
             Gives::AnswersOne | Gives::Answers => drop(self.client()?.exchange(100)?),
@@ -230,30 +272,20 @@ impl Server {
         let patience = if lost || refused() { PASSING } else { MOMENT };
         let how = soon(patience, || self.process.ended())?;
         Some(match self.narration.last_words(PASSING) {
-            Some(words) => format!("{how}, its last words: {words}"),
+            Some(words) => {
+                said!("{how}, its last words: {words}", "{how}，最后的输出：{words}")
+            }
             None => how,
         })
     }
 
-    /// Which part of one CPU it used while we looked on, in percent; where it would have used most
-    /// of one, had it got it, that.
+    /// Which part of one CPU it used while we looked on, in percent (see [`Meanwhile::busy`]).
     pub(crate) fn busy(&self, window: Duration) -> Result<f64, Fault> {
-        let pid = self.process.pid();
-        let began = Instant::now();
-        let before = (observe::cpu_time(pid), observe::cpu_wait(pid));
+        let meanwhile = Meanwhile::begin(self.process.pid());
         thread::sleep(window);
-        let after = (observe::cpu_time(pid), observe::cpu_wait(pid));
-        let percent = |before: Option<Duration>, after: Option<Duration>| {
-            let spent = after?.saturating_sub(before?).as_secs_f64();
-            Some(100.0 * spent / began.elapsed().as_secs_f64())
-        };
-        let Some(used) = percent(before.0, after.0) else {
-            return unseen("its CPU time is not seen here");
-        };
-        // On a machine that others keep busy, a loop that never sleeps is mostly in line for a CPU;
-        // a server that does sleep stands there for a moment each time it is woken.
-        let wanted = used + percent(before.1, after.1).unwrap_or(0.0);
-        Ok(if wanted > 50.0 { wanted } else { used })
+        let unseen =
+            || Fault::Unseen(said!("its CPU time is not seen here", "这里看不到它的 CPU 时间"));
+        meanwhile.busy().ok_or_else(unseen)
     }
 
     /// It comes to rest: less than `limit` percent of a CPU over `window`. What it still has to do
@@ -265,7 +297,11 @@ impl Server {
         while busy >= limit && Instant::now() < deadline {
             busy = self.busy(window)?;
         }
-        let seen = format!("{busy:.0} % of a CPU over {} ms", window.as_millis());
+        let window = window.as_millis();
+        let seen = said!(
+            "{busy:.0} % of a CPU over {window} ms",
+            "{window} 毫秒内占用 {busy:.0} % 的 CPU"
+        );
         if busy < limit { Ok(seen) } else { short(seen) }
     }
 
@@ -281,13 +317,17 @@ impl Server {
     }
 
     pub(crate) fn memory(&self) -> Result<u64, Fault> {
-        observe::memory(self.process.pid())
-            .map_or_else(|| unseen("its memory is not seen here"), Ok)
+        observe::memory(self.process.pid()).map_or_else(
+            || unseen(said!("its memory is not seen here", "这里看不到它占用的内存")),
+            Ok,
+        )
     }
 
     pub(crate) fn descriptors(&self) -> Result<u64, Fault> {
-        observe::descriptors(self.process.pid())
-            .map_or_else(|| unseen("its descriptors are not seen here"), Ok)
+        observe::descriptors(self.process.pid()).map_or_else(
+            || unseen(said!("its descriptors are not seen here", "这里看不到它的描述符")),
+            Ok,
+        )
     }
 }
 
@@ -320,5 +360,5 @@ fn in_background(process: &Process, how: &str) -> Option<String> {
             left.join("、")
         ),
     );
-    (!left.is_empty()).then_some(words.en)
+    (!left.is_empty()).then(|| words.of(Language::spoken()).to_owned())
 }

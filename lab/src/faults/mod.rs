@@ -46,7 +46,7 @@ pub struct FaultsArgs {
     every_check: bool,
 
     /// The language of the report
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 }
 
@@ -71,6 +71,7 @@ fn names() -> Vec<&'static str> {
 /// Runs `lab faults`.
 #[must_use]
 pub fn main(args: &FaultsArgs) -> ExitCode {
+    args.lang.speak();
     suite::descriptor_limit();
     let chosen: Vec<_> = if args.all {
         known::all().collect()

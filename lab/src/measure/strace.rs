@@ -5,7 +5,6 @@
 
 use super::Target;
 use crate::check::server::{Server, Start};
-use crate::check::subject::Fault;
 use crate::language::Words;
 use crate::process::{run, soon};
 use common::reason;
@@ -119,9 +118,7 @@ impl Strace {
         let mut subject = target.subject.clone();
         command.append(&mut subject.command);
         subject.command = command;
-        Server::start(&subject, Start::default()).map_err(|fault| match fault {
-            Fault::Short(why) | Fault::Unseen(why) => why,
-        })
+        Server::start(&subject, Start::default()).map_err(String::from)
     }
 }
 
