@@ -3,6 +3,7 @@
 //! notes' programs in Python.
 
 use crate::built::built_elsewhere;
+use crate::language::said;
 use crate::measure::Target;
 use std::ffi::OsString;
 use std::path::Path;
@@ -38,9 +39,10 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
             }),
         );
     } else {
-        crate::check::report::complain(
+        crate::check::report::complain(&said!(
             "python3 is not installed: the notes' programs are left out",
-        );
+            "没有安装 python3：略去笔记里的程序"
+        ));
     }
     Ok(peers)
 }
