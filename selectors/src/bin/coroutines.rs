@@ -96,7 +96,7 @@ async fn converse(executor: Rc<Executor>, mut client: Client, args: Rc<Args>) {
     info!("closing {peer}");
 }
 
-/// recv, answer, send, and again. Compare `blocking/src/conversation.rs`.
+/// recv, answer, send, and again. Compare `blocking/src/lib.rs`.
 async fn answer_all(executor: &Executor, client: &mut Client, args: &Args) -> io::Result<()> {
     let peer = client.connection.peer();
     let mut buffer = args.server.buffer();
