@@ -1,7 +1,7 @@
 //! Exercise to chapter 2: finish the conversation of a server that blocks.
 //!
-//! The loop is there, and waits in accept. `converse` answers one message and hangs up. The steps in
-//! it are yours. After each:
+//! The loop is there, and waits in accept. `converse` answers one message and hangs up. The steps
+//! in it are yours. After each:
 //!
 //! ```text
 //! cargo run -p lab -- exercise blocking  # judges this file, and says what is next
@@ -41,8 +41,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
 /// error returned here ends this conversation and no other.
 ///
 /// Step 1. A client sends more than one message, and a message longer than the buffer comes in
-/// pieces: receive and answer again, as long as something comes. Trap: the end of input is no error.
-/// It is a recv that brings nothing, successfully and at once, however often you ask.
+/// pieces: receive and answer again, as long as something comes. Trap: the end of input is no
+/// error. It is a recv that brings nothing, successfully and at once, however often you ask.
 ///
 /// Step 2. The answer waits in the client's queue, and one send may take only the front of it (for
 /// example if a signal comes). Trap: the rest stays in the queue, and the next answer comes behind

@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Watch the second client. It connects at once, because the kernel completes connections by
-//! itself, and its message is taken; the answer comes when the first client has left.
+//! itself, and the kernel takes its message, too. The answer comes when the first client has left.
 //!
-//! Limits: one client at a time is an exception to the contract that every server of the course
-//! keeps, and the lesson. Two faults of the notes' program are mended. A client that leaves in good
-//! order is no exception but an empty recv; the program answers it with an empty send, for ever, on
-//! a whole CPU, and nobody else is accepted again. And its `except Exception` takes any mistake of
-//! its own for a client that left; here an error is one of recv or send, and is told.
+//! Limits: one client at a time. That is the lesson, and an exception to the contract that the
+//! servers of the course keep. Two faults of the notes' program are mended. When a client closes
+//! its connection, recv raises no exception but returns nothing. The notes' program does not look
+//! for that: it sends nothing and receives again, a busy loop, and accepts no other client. And its
+//! `except Exception` takes any mistake in the program for a client that has left. Here only an
+//! error of recv or send ends a conversation, and the narration says which.
 
 use blocking::converse;
 use common::{Reply, ServerArgs};

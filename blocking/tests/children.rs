@@ -70,6 +70,18 @@ fn a_child_holds_its_own_connection_and_nothing_else() {
     assert_eq!(descriptors(&child), Some(of_parent - 4 + 1));
 }
 
+/// Which signals are blocked is inherited, and some programs start others with SIGCHLD blocked.
+#[test]
+fn a_blocked_signal_leaves_no_zombie() {
+    let signal = nix::sys::signal::SigSet::from(nix::sys::signal::Signal::SIGCHLD);
+    signal.thread_block().expect("a signal of its own");
+    let mut server = Rig::start(PROCESSES, &[]);
+    signal.thread_unblock().expect("a signal of its own");
+    let (client, child) = served(&mut server);
+    drop(client);
+    server.hear(&format!("process {child} has ended"));
+}
+
 /// One process that dies does so alone: its client sees the end, the next one is served.
 #[test]
 fn a_child_that_is_killed_takes_only_its_client_with_it() {

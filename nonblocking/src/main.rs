@@ -10,9 +10,10 @@
 //! cargo run -p client            # in another, or in several
 //! ```
 //!
-//! Watch `top`: one CPU is busy from the first moment, before anybody has connected. And watch what
-//! is said when a client leaves: `was asked 1234567 times, 1234564 in vain`. Only calls that had a
-//! result are narrated. The others are counted, for there are hundreds of thousands each second.
+//! Watch `top`: one CPU is busy from the first moment, before any client has connected. And watch
+//! what is said when a client leaves: `was asked 1234567 times, 1234564 in vain`. Only calls that
+//! had a result are narrated. The others are counted, for there are hundreds of thousands each
+//! second.
 //!
 //! Limits: it never sleeps, so it costs a whole CPU whatever there is to do, which is the lesson,
 //! and the one point of the course's contract that it cannot keep. With many clients a turn takes
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
 fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
     let listener = common::listen(args)?;
     // And with it each connection that it accepts. On Linux an accepted socket starts out blocking,
-    // whatever its listener is; the notes leave it so, and wait in recv for their first idle client.
+    // whatever its listener is; the notes leave it so, and wait in recv for their first idle
+    // client.
     listener.set_nonblocking(true)?;
     listener.announce()?;
 
@@ -48,7 +50,7 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         }
         // Dropping a client closes its descriptor, and the next client may get the same number.
         clients.retain(Client::is_open);
-        // Last, so that the descriptors just closed are free again. Nearly always nobody waits.
+        // Last, so that the descriptors just closed are free again. Nearly always no client waits.
         match listener.admit() {
             Some(connection) => {
                 info!("accept in vain before: {}", std::mem::take(&mut accepts_in_vain));
@@ -70,8 +72,8 @@ struct Client {
 }
 
 impl Client {
-    /// Asks whether this client has sent something. If not, recv says so (EAGAIN), and the next turn
-    /// asks again.
+    /// Asks whether this client has sent something. If not, recv says so (EAGAIN), and the next
+    /// turn asks again.
     fn receive(&mut self, buffer: &mut [u8], reply: Reply) {
         // Not after the end of its input: recv would say so again in each turn, successfully.
         if self.connection.wants_read() {
@@ -88,22 +90,23 @@ impl Client {
         if !self.connection.wants_write() {
             return;
         }
+        let (peer, before) = (self.connection.peer(), self.connection.queue().len());
         self.asked += 1;
-        if !self.no_room {
-            let before = self.connection.queue().len();
-            self.connection.send_queued();
-            self.no_room = self.connection.queue().len() == before;
-            if self.no_room {
-                info!("no room for {}: {before} bytes left", self.connection.peer());
-                self.in_vain += 1;
+        if self.no_room {
+            match self.connection.send() {
+                Ok(sent) => info!("{} bytes left for {peer}", before - sent),
+                Err(error) if would_block(&error) => {}
+                Err(error) => self.connection.lose(&error),
             }
-            return;
+        } else {
+            self.connection.send_queued();
         }
-        match self.connection.send() {
-            Ok(_) => self.no_room = false,
-            Err(error) if would_block(&error) => self.in_vain += 1,
-            Err(error) => self.connection.lose(&error),
+        let in_vain = self.connection.queue().len() == before;
+        if in_vain && !self.no_room {
+            info!("no room for {peer}: {before} bytes left");
         }
+        self.in_vain += u64::from(in_vain);
+        self.no_room = in_vain;
     }
 
     /// Whether to keep it.

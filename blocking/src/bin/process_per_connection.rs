@@ -1,22 +1,23 @@
 //! A process for each client, made by fork(2): older than threads are.
 //!
 //! The other way out that note S2, section 2, proposes. Unlike threads, processes share no memory:
-//! one that goes wrong takes its own client with it and nobody else.
+//! if one crashes, its own client loses the connection and no other does.
 //!
 //! ```text
 //! cargo run --bin process_per_connection
 //! cargo run -p client            # as often as you like
 //! ```
 //!
-//! Watch `process N has ended` when a client leaves. A process that ended stays in the system's
-//! table, as a zombie, until its parent asks how it ended. So the parent waits for two things, a
-//! client and a child's end, and accept can wait for one only. A signal tells of a child's end; made
-//! into a descriptor (a self-pipe), it is waited for together with the listener, in poll(2). That
-//! is where the chapters on select and poll begin.
+//! Watch `process N has ended` when a client leaves. A process that has ended stays in the system's
+//! table, as a zombie, until its parent asks how it ended. So the parent has to wait for two
+//! things, a client and the end of a child, and accept waits for one only. A signal (SIGCHLD)
+//! reports the end of a child. Its handler makes a descriptor readable (a self-pipe), and poll(2)
+//! waits for that descriptor and the listener together. The chapters on select and poll begin
+//! there.
 //!
-//! Limits: a process is the dearest way to remember one client, and their number ends first
-//! (`ulimit -u`): a client beyond is turned away, in words. A parent that is killed leaves its
-//! children to finish with their clients; Ctrl-C reaches them all.
+//! Limits: a process is the most expensive way to remember one client, and the system gives only so
+//! many (`ulimit -u`). A client beyond is turned away, and the narration says so. A parent that is
+//! killed leaves its children to finish with their clients; Ctrl-C reaches them all.
 
 use blocking::converse;
 use common::{Connection, Listener, Reply, ServerArgs, explained, reason};
@@ -50,6 +51,7 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         explained(&error, sentence)
     })?;
     listener.announce()?;
+
     loop {
         let (new_client, child_ended) = wait(&listener, &ended)?;
         if child_ended {
@@ -65,8 +67,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         // no lock in it is held by a thread that the child does not have.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
-                // The child has copies of all that was open. Each it kept would live as long as
-                // its client does: the port would stay taken when the parent is gone.
+                // The child has a copy of every descriptor. If it kept the listener's, the port
+                // would stay taken after the parent has ended, as long as this client stays.
                 drop((listener, ended));
                 unregister(handler);
                 talk(client, reply, args);
@@ -75,8 +77,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
             Ok(ForkResult::Parent { child }) => info!("process {child} serves {peer}"),
             Err(errno) => info!("turning away {peer}: {}", reason(&errno.into())),
         }
-        // A connection is closed when its last copy is. Without this the client would never see
-        // the end, and the next child would inherit this one's client.
+        // A connection is closed when its last copy is. If the parent kept its own, the client
+        // would never see the end, and the next child would inherit the connection.
         drop(client);
     }
 }
@@ -87,12 +89,12 @@ fn watch_children() -> io::Result<(UnixStream, SigId)> {
     let (ended, handlers_end) = UnixStream::pair()?;
     ended.set_nonblocking(true)?;
     let handler = pipe::register(SIGCHLD, handlers_end)?;
-    // Which signals are blocked is inherited, and who started us may have blocked this one.
+    // Blocked signals are inherited: the program that started this one may have blocked SIGCHLD.
     SigSet::from(Signal::SIGCHLD).thread_unblock()?;
     Ok((ended, handler))
 }
 
-/// Sleeps until somebody wants in or a child has ended: which of the two it is.
+/// Sleeps until a client waits to be accepted or a child has ended, and says which of the two.
 fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
     let mut watched = [
         PollFd::new(ended.as_fd(), PollFlags::POLLIN),
@@ -110,10 +112,10 @@ fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
     Ok((is_ready(&watched[1]), is_ready(&watched[0])))
 }
 
-/// Asks after every child that has ended, so that none stays a zombie.
+/// Asks how each child has ended, so that none stays a zombie.
 fn reap(ended: &mut UnixStream) {
-    // First the bytes, then the children. The other way round, one that ends in between would have
-    // its byte taken and would itself not be looked for.
+    // First the bytes, then the children. In the other order, a child that ends in between would
+    // have its byte taken and would not be asked about.
     while matches!(ended.read(&mut [0; 64]), Ok(1..)) {}
     // Signals of one kind do not queue up: two children that end together may send only one.
     loop {
@@ -122,7 +124,7 @@ fn reap(ended: &mut UnixStream) {
             Ok(WaitStatus::Signaled(child, signal, _)) => {
                 info!("process {child} has ended: {signal}");
             }
-            // Those that are left still have a client, or there are none left (ECHILD).
+            // The children that are left still have a client, or no child is left (ECHILD).
             Ok(_) | Err(_) => return,
         }
     }

@@ -1,21 +1,22 @@
-//! A thread for each client: every one of them may sleep, and none of the others notices.
+//! A thread for each client: each of them may wait, and the others go on.
 //!
-//! The way out that note S2, section 2, proposes. The code is that of `blocking`; the conversation
-//! has only moved to a thread of its own, so that main is back in accept at once.
+//! The way out that note S2, section 2, proposes. The code is that of `blocking`, but each
+//! conversation runs in a thread of its own, so main is back in accept at once.
 //!
 //! ```text
 //! cargo run --bin thread_per_connection
 //! cargo run -p client            # as often as you like
 //! ```
 //!
-//! Watch that each client is answered although another one's recv is asleep. A message costs two
-//! system calls, recv and send: fewer than in any program that must first ask who is ready.
+//! Watch that each client is answered while the other threads wait in recv. A message costs two
+//! system calls, recv and send: fewer than in a program that must first ask which client is ready.
 //!
-//! Limits: a client costs a thread, with a stack and a place in the scheduler, also while it says
-//! nothing. Where threads end (`ulimit -u`) a client is turned away, in words. Where memory itself
-//! ends (`ulimit -v`), so may the program: a thread takes some before it can say that there is none.
-//! Linux also limits the number of pieces that a process's memory is made of (vm.max_map_count,
-//! usually 65530); a thread takes four, so with some 16,000 clients the program ends.
+//! Limits: a client costs a thread, with a stack and a place in the scheduler, even while it is
+//! idle. When the system gives no more threads (`ulimit -u`), a client is turned away, and the
+//! narration says so. When memory runs out (`ulimit -v`), the program may end: a new thread takes
+//! some before it can report that there is none. Linux also limits the number of pieces that a
+//! process's memory is made of (vm.max_map_count, usually 65530). A thread takes four, so with some
+//! 16,000 clients the program ends.
 
 use blocking::converse;
 use common::{Connection, Reply, ServerArgs, reason};

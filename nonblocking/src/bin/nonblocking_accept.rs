@@ -1,7 +1,7 @@
 //! Asking less often: a look at every socket, then a pause.
 //!
 //! "Instance 1" of note S2. Between two looks the server sleeps, so it costs next to no CPU. The
-//! price is paid by the clients: who comes just after a look waits for the next one.
+//! clients pay for that: one that comes just after a look waits for the next.
 //!
 //! ```text
 //! cargo run --bin nonblocking_accept
@@ -13,13 +13,13 @@
 //!
 //! Watch how long the client has to wait. The server cannot know: it learns of a client only when
 //! it looks. What it can say is when it last looked in vain. Try `--pause 100`, `--pause 1`: no
-//! pause is right, because a short one burns the CPU again and a long one is slow. A program that is
-//! woken (`select`) needs none.
+//! pause is right, because a short one burns the CPU again and a long one is slow. A program that
+//! is woken (`select`) needs none.
 //!
 //! Limits: one recv makes a message, so what exceeds `--chunk` is not read, and closing the
 //! connection then resets it. What is printed blocks where nobody reads it (a pager, Ctrl-S at the
-//! terminal). It answers nobody, so the points of the course's contract that concern answers are
-//! not its own.
+//! terminal). It sends no answers, so the points of the course's contract about answers do not
+//! concern it.
 
 use clap::Parser;
 use common::{Connection, ServerArgs, harmless, preview, would_block};
@@ -62,15 +62,15 @@ fn serve(args: &Args) -> io::Result<()> {
     loop {
         let newcomer = listener.admit();
         // Behind a client that waited another may wait: no pause until there is none.
-        let idle = newcomer.is_none();
+        let pausing = newcomer.is_none();
         if let Some(connection) = newcomer {
             looks.found();
             clients.push(Client { connection, in_vain: 0 });
         }
-        // A client that has sent something or has left is closed. An idle one is asked again after the
-        // next pause, and holds up nobody.
-        clients.retain_mut(|client| client.is_silent(&mut buffer));
-        if idle {
+        // A client that has sent something or has left is closed. An idle one is asked again after
+        // the next pause, and holds up nobody.
+        clients.retain_mut(|client| client.is_idle(&mut buffer));
+        if pausing {
             looks.found_nobody(pause);
             thread::sleep(pause);
         }
@@ -90,7 +90,8 @@ impl Looks {
         info!("accept in vain before: {in_vain}, last {ago} ms ago");
     }
 
-    /// Before the notes' `time.sleep(4)`, which nothing ends early: neither a client nor its message.
+    /// Before the notes' `time.sleep(4)`, which nothing ends early: neither a client nor its
+    /// message.
     fn found_nobody(&mut self, pause: Duration) {
         self.in_vain += 1;
         self.last = Instant::now();
@@ -107,8 +108,8 @@ struct Client {
 }
 
 impl Client {
-    /// One recv. Whether there is nothing yet, so that the client is to be asked again.
-    fn is_silent(&mut self, buffer: &mut [u8]) -> bool {
+    /// One recv. Whether nothing has come yet, so that the client is to be asked again.
+    fn is_idle(&mut self, buffer: &mut [u8]) -> bool {
         let peer = self.connection.peer();
         match self.connection.recv(buffer) {
             Ok(0) => info!("no more data from {peer}"),
