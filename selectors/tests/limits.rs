@@ -201,7 +201,9 @@ fn an_unknown_descriptor_is_not_reported_for_ever() {
     let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
     selector.register(a, EVENT_READ, 1).expect("a socket");
-    (CHANGES.set(0), MADE.set(0), REPORTED.set(Some(999)));
+    CHANGES.set(0);
+    MADE.set(0);
+    REPORTED.set(Some(999));
     assert!(selector.select(AT_ONCE).expect("it is a fake").is_empty());
     assert_eq!((MADE.get(), CHANGES.get()), (1, 1), "one new backend, told of one descriptor");
 }

@@ -15,8 +15,8 @@
 //! idle. When the system gives no more threads (`ulimit -u`), a client is turned away, and the
 //! narration says so. When memory runs out (`ulimit -v`), the program may end: a new thread takes
 //! some before it can report that there is none. Linux also limits the number of pieces that a
-//! process's memory is made of (vm.max_map_count, usually 65530). A thread takes four, so with some
-//! 16,000 clients the program ends.
+//! process's memory is made of (vm.max_map_count). A thread takes four: where the limit is 65530,
+//! the program ends with some 16,000 clients. Descriptors (`ulimit -n`) usually end earlier.
 
 use blocking::converse;
 use common::{Connection, Reply, ServerArgs, reason};

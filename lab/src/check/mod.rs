@@ -163,7 +163,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
             let (status, text) = report.while_waiting(check.name, || ask(subject, check));
             report.line(status, check.name, &text)?;
             if status == Status::Short {
-                report.to_read(reading::to_read(check.name))?;
+                report.advise(reading::to_read(check.name))?;
             }
         }
     }

@@ -67,7 +67,7 @@ impl Report {
     }
 
     /// Under a line that falls short: where the course explains it.
-    pub(crate) fn to_read(&mut self, section: Option<String>) -> io::Result<()> {
+    pub(crate) fn advise(&mut self, section: Option<String>) -> io::Result<()> {
         let Some(section) = section else { return Ok(()) };
         say(&said!("        read {section}\n", "        请读 {section}\n"))
     }

@@ -179,7 +179,7 @@ impl Judged<'_> {
     /// What to read, under the line of a check that falls short.
     fn help(&mut self, check: &str) -> io::Result<()> {
         let section = self.exercise.help(check, &self.course, self.args.lang);
-        self.report.to_read(section)
+        self.report.advise(section)
     }
 
     fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {
