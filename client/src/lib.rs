@@ -1,10 +1,10 @@
 //! Standard input and output as the clients need them: whole, whatever mode they are in.
 //!
-//! Whether a descriptor is non-blocking is a property of the open file, and other programs share it:
-//! ssh and Node make a terminal or a pipe non-blocking for all who have it. A read or write then
-//! fails with EAGAIN where it would have waited (std's `write_all` ends there, and does not say how
-//! much was written). To change the mode would break the other programs. So these two wait, in
-//! poll(2), until the descriptor is ready.
+//! Whether a descriptor is non-blocking is a property of the open file, and other programs share
+//! it: ssh and Node make a terminal or a pipe non-blocking for all who have it. A read or write
+//! then fails with EAGAIN where it would have waited (std's `write_all` ends there, and does not
+//! say how much was written). To change the mode would break the other programs. So these two wait,
+//! in poll(2), until the descriptor is ready.
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,8 +32,8 @@ pub fn write_out(mut bytes: &[u8]) -> io::Result<()> {
 
 /// One read from standard input: at a terminal a line, from a pipe up to a bufferful, 0 at the end.
 ///
-/// Not by `io::stdin()`, which reads ahead into a buffer of its own: poll knows nothing of the lines
-/// that lie there.
+/// Not by `io::stdin()`, which reads ahead into a buffer of its own: poll knows nothing of the
+/// lines that lie there.
 ///
 /// # Errors
 ///

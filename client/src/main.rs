@@ -23,9 +23,9 @@
 //! that comes while a line is being typed hides what was typed so far, but the terminal still has
 //! it (Ctrl-R shows it again): the client is given nothing before the line is ended.
 //!
-//! Limits: a terminal hands over at most 4095 bytes of a line, so a longer paste is cut (a pipe cuts
-//! nothing). After Ctrl-Z and `fg` the prompt comes with the next message or line. What is no UTF-8,
-//! such as GBK, is shown as `�`.
+//! Limits: a terminal hands over at most 4095 bytes of a line, so a longer paste is cut (a pipe
+//! cuts nothing). After Ctrl-Z and `fg` the prompt comes with the next message or line. What is no
+//! UTF-8, such as GBK, is shown as `�`.
 
 mod screen;
 

@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal};
 
 /// Standard output.
 ///
-/// Written with `write_out`, never `println!`, which panics when there is no reader any more. A reader
-/// that is slower than the server holds up the program, and by TCP's own flow control the server,
-/// which is right.
+/// Written with `write_out`, never `println!`, which panics when there is no reader any more. A
+/// reader that is slower than the server holds up the program, and by TCP's own flow control the
+/// server, which is right.
 pub struct Screen {
     /// A person at both ends: prompt, and mark what comes. Else nothing is added.
     interactive: bool,
@@ -91,9 +91,9 @@ impl Screen {
         Ok(())
     }
 
-    /// The server has left by itself, and the person at the terminal may be in the middle of a line,
-    /// or about to press Ctrl-D. What is typed next was meant for us: the shell would run it, or end.
-    /// So it is read here, up to the end of one line.
+    /// The server has left by itself, and the person at the terminal may be in the middle of a
+    /// line, or about to press Ctrl-D. What is typed next was meant for us: the shell would run it,
+    /// or end. So it is read here, up to the end of one line.
     pub fn wait_for_enter(&self) -> io::Result<()> {
         if self.interactive {
             write_out(b"(press Enter to leave)\n")?;
@@ -103,8 +103,8 @@ impl Screen {
         Ok(())
     }
 
-    /// A message in place of the prompt. A server must not be able to move the cursor, or to write a
-    /// prompt or a line of its own.
+    /// A message in place of the prompt. A server must not be able to move the cursor, or to write
+    /// a prompt or a line of its own.
     fn show_text(&self, text: &str) -> io::Result<()> {
         let lines = marked("< ", &harmless(text));
         // Where no prompt stands, a terminal that cannot erase needs no new line either.

@@ -1,4 +1,5 @@
-//! Standard input and output that are non-blocking, as ssh and Node make them for all who share them.
+//! Standard input and output that are non-blocking, as ssh and Node make them for all who share
+//! them.
 
 mod support;
 

@@ -23,8 +23,8 @@ use support::*;
 /// Moves to the start of the line and clears it: what takes the prompt away.
 const ERASE: &str = "\r\x1b[K";
 
-/// What the client waits with when the server has left: Ctrl-D, pressed from habit, is for it and not
-/// for the shell.
+/// What the client waits with when the server has left: Ctrl-D, pressed from habit, is for it and
+/// not for the shell.
 const LEAVE: &str = "(press Enter to leave)\r\n";
 
 /// A terminal window with the client in it.
@@ -296,8 +296,8 @@ fn a_server_that_closes_is_noticed_while_the_prompt_stands() {
     assert_eq!((status.code(), screen.as_str()), (Some(0), ""));
 }
 
-/// The shell is the next to read the terminal, and it would run what was meant for the server. So the
-/// client reads that line, too.
+/// The shell is the next to read the terminal, and it would run what was meant for the server. So
+/// the client reads that line, too.
 #[test]
 fn a_line_half_typed_when_the_server_leaves_is_not_left_to_the_shell() {
     let (server, address) = Puppet::new();

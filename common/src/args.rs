@@ -51,8 +51,8 @@ struct EchoArgs {
 }
 
 /// The whole `main` of a server that has no options of its own: reads the command line, starts the
-/// narration, serves, and says what went wrong if something did. `about` is for `--help`; `reply` is
-/// what the server answers unless `--reply` says otherwise.
+/// narration, serves, and says what went wrong if something did. `about` is for `--help`; `reply`
+/// is what the server answers unless `--reply` says otherwise.
 #[must_use]
 pub fn run(
     about: &'static str,

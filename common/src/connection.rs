@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// A connected socket with what must be remembered about it between two events.
 ///
 /// It owns its descriptor: dropping the connection closes it, once, and nothing else does. Only
-/// where a program keeps a share of the socket ([`share`](Self::share)) does the last share close it.
+/// where a program keeps a share of the socket ([`share`](Self::share)) does the last share close
+/// it.
 #[derive(Debug)]
 pub struct Connection {
     /// Non-blocking or not, as the program set it: the I/O model decides.
@@ -31,13 +32,14 @@ pub struct Connection {
 impl Connection {
     /// Wraps what accept or connect returned, and sets two options.
     ///
-    /// `TCP_NODELAY` (tcp(7)) turns Nagle's algorithm off, so that an answer leaves at once. With it a
-    /// second small send waits for the acknowledgement of the first, for 40 to 200 ms on Linux.
+    /// `TCP_NODELAY` (tcp(7)) turns Nagle's algorithm off, so that an answer leaves at once. With
+    /// it a second small send waits for the acknowledgement of the first, for 40 to 200 ms on
+    /// Linux.
     ///
     /// `SO_KEEPALIVE` (socket(7)) has the kernel ask an idle peer now and then whether it is still
-    /// there. Otherwise a peer that has vanished without a FIN or a reset (a power cut, a network that
-    /// forgot the connection) would hold its descriptor without end. It takes long: two hours until
-    /// the first question by default.
+    /// there. Otherwise a peer that has vanished without a FIN or a reset (a power cut, a network
+    /// that forgot the connection) would hold its descriptor without end. It takes long: two hours
+    /// until the first question by default.
     ///
     /// # Errors
     ///

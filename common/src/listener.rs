@@ -21,9 +21,9 @@ pub struct Listener {
     socket: TcpListener,
     /// Whether the listener, and each connection it accepts, returns at once where it would wait.
     nonblocking: Cell<bool>,
-    /// A descriptor kept for the moment when no other is free (EMFILE). Given up then, it is enough to
-    /// accept a client and to close its connection. Otherwise the client could be neither served nor
-    /// turned away, and would make the listener ready again and again: a busy loop.
+    /// A descriptor kept for the moment when no other is free (EMFILE). Given up then, it is enough
+    /// to accept a client and to close its connection. Otherwise the client could be neither served
+    /// nor turned away, and would make the listener ready again and again: a busy loop.
     spare: RefCell<Option<OwnedFd>>,
 }
 
@@ -108,7 +108,8 @@ impl Listener {
         self.socket.set_nonblocking(nonblocking)
     }
 
-    /// One accept(2): the next client, or nothing if there is none. Says who came or was turned away.
+    /// One accept(2): the next client, or nothing if there is none. Says who came or was turned
+    /// away.
     ///
     /// The connection is non-blocking if the listener is. What goes wrong here concerns the new
     /// client only, and is taken care of ([`failed`](Self::failed)).
@@ -192,15 +193,15 @@ impl Listener {
         kept.is_some()
     }
 
-    /// Accepting a client has failed. No error here is a reason to stop serving the others, and none
-    /// may become a busy loop: a client that could not be accepted is still waiting, so the listener
-    /// is still ready.
+    /// Accepting a client has failed. No error here is a reason to stop serving the others, and
+    /// none may become a busy loop: a client that could not be accepted is still waiting, so the
+    /// listener is still ready.
     pub fn failed(&self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
         match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
             (WouldBlock | Interrupted, _) => {}
-            // accept(2), "Error handling": what is already wrong with the new connection is reported
-            // here, and means no more than "try the next one".
+            // accept(2), "Error handling": what is already wrong with the new connection is
+            // reported here, and means no more than "try the next one".
             (ConnectionAborted, _)
             | (
                 _,
@@ -241,7 +242,8 @@ fn is_emfile(error: &io::Error) -> bool {
 }
 
 /// The descriptor that [`Listener`] keeps: a second one for the same socket. Its number is out of
-/// the way where that is possible, so that clients have the numbers that the notes print, from 4 on.
+/// the way where that is possible, so that clients have the numbers that the notes print, from 4
+/// on.
 fn spare(socket: &TcpListener) -> Option<OwnedFd> {
     const OUT_OF_THE_WAY: i32 = 63;
     match fcntl(socket, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
@@ -284,9 +286,9 @@ pub(crate) fn lacks_scope(address: SocketAddr) -> bool {
 pub(crate) const SCOPE_ADVICE: &str =
     "a link-local address needs its interface behind it: [fe80::1%eth0]:8001";
 
-/// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine has
-/// both. But where one of them has a server already, the other is no substitute: we would get half
-/// of the clients, and nobody would know whom they reach.
+/// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine
+/// has both. But where one of them has a server already, the other is no substitute: we would get
+/// half of the clients, and nobody would know whom they reach.
 fn first_to_be_had(addresses: &[SocketAddr], backlog: i32) -> io::Result<TcpListener> {
     let mut refusal = io::ErrorKind::AddrNotAvailable.into();
     for &address in addresses {

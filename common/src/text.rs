@@ -49,8 +49,8 @@ pub fn harmless(text: &str) -> String {
 
 /// `text` in whole lines, each of them behind `mark`.
 ///
-/// A mark only in front of the first line could be forged: in `client 1: hi\nclient 2: …` the second
-/// line would pass for another client's.
+/// A mark only in front of the first line could be forged: in `client 1: hi\nclient 2: …` the
+/// second line would pass for another client's.
 #[must_use]
 pub fn marked(mark: &str, text: &str) -> String {
     text.lines().map(|line| format!("{mark}{line}\n")).collect()

@@ -1,7 +1,7 @@
 //! Exercise to chapter 6: finish a server on epoll(7), level-triggered.
 //!
-//! The loop, accepting, receiving and sending are there. But the kernel is told once what to watch a
-//! client for, and never again. The steps below are yours. After each:
+//! The loop, accepting, receiving and sending are there. But the kernel is told once what to watch
+//! a client for, and never again. The steps below are yours. After each:
 //!
 //! ```text
 //! cargo run -p lab -- exercise epoll  # judges this file, and says what is next
@@ -58,8 +58,8 @@ struct Client {
 }
 
 impl Server {
-    /// Step 2. If a signal comes first (EINTR; SIGSTOP and SIGCONT are enough), nothing is ready and
-    /// nothing is wrong. Trap: `?` ends the server for every client.
+    /// Step 2. If a signal comes first (EINTR; SIGSTOP and SIGCONT are enough), nothing is ready
+    /// and nothing is wrong. Trap: `?` ends the server for every client.
     fn wait<'b>(&self, batch: &'b mut [EpollEvent]) -> io::Result<&'b [EpollEvent]> {
         info!("waiting for the next event");
         let count = self.epoll.wait(batch, epoll::timeout(None))?;
@@ -92,18 +92,18 @@ impl Server {
         self.close_if_finished(client);
     }
 
-    /// Step 1. Tell the kernel what to watch this client for from now on (`epoll.modify`): input while
-    /// it is wanted (`wants_read`), room while something is queued (`wants_write`). Trap: what is
-    /// watched and ready is reported at every wait, wanted or not. And each call costs, also one that
-    /// tells the kernel what it already knows.
+    /// Step 1. Tell the kernel what to watch this client for from now on (`epoll.modify`): input
+    /// while it is wanted (`wants_read`), room while something is queued (`wants_write`). Trap:
+    /// what is watched and ready is reported at every wait, wanted or not. And each call costs,
+    /// also one that tells the kernel what it already knows.
     fn watch(&mut self, client: DefaultKey) {
         let Client { connection, interest } = &self.clients[client];
         info!("{} is watched for {} as before", connection.peer(), Flags(*interest));
     }
 
-    /// Step 3. Drop this client if it is finished (`is_open` says so): that closes its descriptor, and
-    /// the kernel forgets it. Trap: another event of the batch may be for this client, and the next
-    /// client may get its number. What does `handle` do about that?
+    /// Step 3. Drop this client if it is finished (`is_open` says so): that closes its descriptor,
+    /// and the kernel forgets it. Trap: another event of the batch may be for this client, and the
+    /// next client may get its number. What does `handle` do about that?
     fn close_if_finished(&mut self, client: DefaultKey) {
         if self.clients[client].connection.is_finished() {
             info!("{} is finished, and stays", self.clients[client].connection.peer());

@@ -122,8 +122,8 @@ impl Server {
     /// What one event says of one client. Receiving comes first: what was sent before a hang-up is
     /// still there to be read.
     fn handle(&mut self, client: DefaultKey, flags: EpollFlags) {
-        // It may have been closed since the kernel wrote the batch. Its descriptor number may belong
-        // to another client by now; its key does not.
+        // It may have been closed since the kernel wrote the batch. Its descriptor number may
+        // belong to another client by now; its key does not.
         let Some(Client { connection, .. }) = self.clients.get_mut(client) else { return };
         // A socket nearly always has room, so a send may be tried before epoll reports room. It has
         // none if the last send left something queued.

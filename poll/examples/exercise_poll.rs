@@ -35,9 +35,9 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         for &(n, flags) in &ready.clients {
             handle(&mut clients[n], flags, &mut buffer, reply);
         }
-        // Step 2. Keep the clients that are not finished (`is_finished`). Dropping a client closes its
-        // connection. Trap: do it here, at the end of the turn. Earlier, the positions of the other
-        // clients would change.
+        // Step 2. Keep the clients that are not finished (`is_finished`). Dropping a client closes
+        // its connection. Trap: do it here, at the end of the turn. Earlier, the positions of the
+        // other clients would change.
 
         if ready.new_client {
             clients.extend(listener.admit());

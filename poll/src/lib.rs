@@ -1,5 +1,5 @@
-//! What the programs of this package must know of poll(2) beyond the call itself: its time-out, what
-//! it refuses, and how the narration shows its list.
+//! What the programs of this package must know of poll(2) beyond the call itself: its time-out,
+//! what it refuses, and how the narration shows its list.
 
 mod self_pipe;
 

@@ -14,8 +14,8 @@
 //! for it. POLLHUP and POLLERR come unasked: reset a client and look.
 //!
 //! Limits: as many clients as there are descriptors (`ulimit -n`). If that is lowered while the
-//! server runs (`prlimit`), poll refuses the list and the server ends. And each call still hands the
-//! whole list over, and the kernel looks at every client in it, ready or not; epoll does not.
+//! server runs (`prlimit`), poll refuses the list and the server ends. And each call still hands
+//! the whole list over, and the kernel looks at every client in it, ready or not; epoll does not.
 
 use common::{Connection, Listener, Reply, ServerArgs};
 use log::info;
@@ -58,8 +58,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
 
 /// What poll reported. A client is its position in the list.
 ///
-/// The notes look up the socket in a map, `fd_to_socket`, because Python's poll hands out descriptor
-/// numbers. poll(2) itself answers in the list, at the place of the question.
+/// The notes look up the socket in a map, `fd_to_socket`, because Python's poll hands out
+/// descriptor numbers. poll(2) itself answers in the list, at the place of the question.
 struct Ready {
     /// The listener was readable: a client waits to be accepted.
     new_client: bool,
@@ -98,8 +98,8 @@ fn handle(client: &mut Connection, flags: PollFlags, buffer: &mut [u8], reply: R
 
 /// What to watch a client for. A client that wants neither is finished, and not in the list.
 ///
-/// POLLHUP, POLLERR and POLLNVAL come whether asked for or not. POLLPRI, TCP's urgent byte, is better
-/// not asked for: it would have to be read with `MSG_OOB`, or poll would report it again.
+/// POLLHUP, POLLERR and POLLNVAL come whether asked for or not. POLLPRI, TCP's urgent byte, is
+/// better not asked for: it would have to be read with `MSG_OOB`, or poll would report it again.
 fn events_of(client: &Connection) -> PollFlags {
     let mut events = PollFlags::empty();
     events.set(PollFlags::POLLIN, client.wants_read());

@@ -14,8 +14,8 @@ fn start(deadline: &str) -> Rig {
     Rig::start(env!("CARGO_BIN_EXE_signals"), &["--deadline", deadline, "--chunk", "65536"])
 }
 
-/// The byte at this place in what a greedy client sends: a letter, so that the narration shows it as
-/// it is.
+/// The byte at this place in what a greedy client sends: a letter, so that the narration shows it
+/// as it is.
 fn pattern(at: usize) -> u8 {
     b"abcdefghijklmnopqrstuvwxyz"[(at + at / 251) % 26]
 }

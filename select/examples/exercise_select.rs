@@ -42,9 +42,9 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         for n in ready.writable {
             send(&mut clients[n]);
         }
-        // Step 2. Keep the clients that are not finished (`is_finished`: nothing more will come, and
-        // nothing is left to send). Dropping a client closes its connection. Trap: do it here, at
-        // the end of the turn. Earlier, the positions of the other clients would change.
+        // Step 2. Keep the clients that are not finished (`is_finished`: nothing more will come,
+        // and nothing is left to send). Dropping a client closes its connection. Trap: do it here,
+        // at the end of the turn. Earlier, the positions of the other clients would change.
 
         if ready.new_client {
             clients.extend(listener.admit().filter(can_watch));
@@ -52,8 +52,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
     }
 }
 
-/// Step 1. One send of what is queued (`Connection::send`), if anything is. Trap: it may take only a
-/// part, or nothing (`common::would_block`); what is left stays queued. Any other error ends this
+/// Step 1. One send of what is queued (`Connection::send`), if anything is. Trap: it may take only
+/// a part, or nothing (`common::would_block`); what is left stays queued. Any other error ends this
 /// connection (`lose`), and no other.
 fn send(client: &mut Connection) {
     info!("{} bytes wait for {}", client.queue().len(), client.peer());
@@ -73,10 +73,10 @@ fn wait(listener: &Listener, clients: &[Connection]) -> io::Result<Ready> {
     inputs.insert(listener.as_fd());
     for client in clients {
         highest = highest.max(client.as_fd().as_raw_fd());
-        // Step 3. Watch for room (`outputs`) while something is queued (`wants_write`), and for input
-        // only while it is wanted (`wants_read`). Trap: a socket nearly always has room, and its end
-        // of input stays readable. If you watch a client for something that you will not act on,
-        // select returns at once, every time.
+        // Step 3. Watch for room (`outputs`) while something is queued (`wants_write`), and for
+        // input only while it is wanted (`wants_read`). Trap: a socket nearly always has room, and
+        // its end of input stays readable. If you watch a client for something that you will not
+        // act on, select returns at once, every time.
         inputs.insert(client.as_fd());
     }
     info!("waiting for the next event: inputs {}, outputs {}", List(&inputs), List(&outputs));

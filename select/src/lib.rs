@@ -54,9 +54,9 @@ pub fn timeval(wait: Duration) -> TimeVal {
     TimeVal::microseconds(micros.try_into().expect("a day is few enough microseconds"))
 }
 
-/// Whether to ask for TCP's urgent byte, which is what the third set reports of a socket. Linux stops
-/// reporting it once it was taken. The BSDs go on until more data is received: a loop that asks would
-/// spin there until then, so there the third set stays empty.
+/// Whether to ask for TCP's urgent byte, which is what the third set reports of a socket. Linux
+/// stops reporting it once it was taken. The BSDs go on until more data is received: a loop that
+/// asks would spin there until then, so there the third set stays empty.
 pub const ASK_FOR_URGENT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// An urgent byte stands outside the stream: it is taken, so that select stops reporting it, and it

@@ -89,8 +89,8 @@ fn wait(listener: &Listener, clients: &[Connection]) -> io::Result<Ready> {
         if client.wants_write() {
             outputs.insert(fd);
         }
-        // The notes call the third set "errors". An error makes a socket readable and writable; what
-        // arrives here is TCP's urgent byte (select_tut(2)).
+        // The notes call the third set "errors". An error makes a socket readable and writable;
+        // what arrives here is TCP's urgent byte (select_tut(2)).
         if ASK_FOR_URGENT && client.wants_read() {
             urgent.insert(fd);
         }
@@ -110,8 +110,8 @@ fn wait(listener: &Listener, clients: &[Connection]) -> io::Result<Ready> {
         List(&urgent)
     );
 
-    // By walking the list of clients, not the bits of the set, their order stays that of connecting:
-    // descriptor numbers are used again.
+    // By walking the list of clients, not the bits of the set, their order stays that of
+    // connecting: descriptor numbers are used again.
     let within = |set: &FdSet| -> Vec<usize> {
         (0..clients.len()).filter(|&n| set.contains(clients[n].as_fd())).collect()
     };

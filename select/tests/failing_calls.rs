@@ -12,7 +12,8 @@ const SELECT: &str = env!("CARGO_BIN_EXE_select");
 
 /// The server, with one call that fails (strace's `inject`). `None` where strace may not trace.
 fn start(name: &str, failing: &str) -> Option<Rig> {
-    // A script that is still open for writing in a child of another test cannot be started (ETXTBSY).
+    // A script that is still open for writing in a child of another test cannot be started
+    // (ETXTBSY).
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let trial = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();

@@ -11,9 +11,9 @@
 //!    asks the future again, and that goes on where it stopped.
 //!
 //! Limits: one thread. A waker may be used from another thread, but does not interrupt a wait in
-//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its time
-//! leaves its timer, which then wakes its task needlessly. Tasks hold the executor and it holds them,
-//! so one that is never run is never freed.
+//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its
+//! time leaves its timer, which then wakes its task needlessly. Tasks hold the executor and it
+//! holds them, so one that is never run is never freed.
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]

@@ -165,7 +165,7 @@ fn a_waker_may_sleep() {
     struct Sleeper;
     impl Wake for Sleeper {
         fn wake(self: Arc<Self>) {
-            let executor = EXECUTOR.with_borrow(|executor| executor.clone()).expect("it is set");
+            let executor = EXECUTOR.with_borrow(Clone::clone).expect("it is set");
             let mut sleep = std::pin::pin!(executor.sleep(Duration::from_millis(1)));
             let waker = Waker::noop();
             assert!(sleep.as_mut().poll(&mut Context::from_waker(waker)).is_pending());

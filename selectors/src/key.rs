@@ -36,7 +36,8 @@ pub const EVENT_WRITE: EventMask = EventMask::EVENT_WRITE;
 
 /// A registered object with what it was registered for. Python's `selectors.SelectorKey`.
 ///
-/// It shares the object with the selector. The descriptor is closed when the last key is gone: after
+/// It shares the object with the selector. The descriptor is closed when the last key is gone:
+/// after
 /// [`unregister`](crate::Selector::unregister), with the end of the batch in hand.
 #[derive(Debug)]
 pub struct SelectorKey<F: ?Sized, D> {

@@ -10,9 +10,9 @@
 //! cargo run -p selectors -- --backend poll     # the same on poll(2)
 //! ```
 //!
-//! Watch the callback change. A client is registered with `read`, and the answer is sent at once. Only
-//! when the kernel does not take all of it, `write` is registered instead: the key's data says what a
-//! client is waiting for, and no flag has to be looked at.
+//! Watch the callback change. A client is registered with `read`, and the answer is sent at once.
+//! Only when the kernel does not take all of it, `write` is registered instead: the key's data says
+//! what a client is waiting for, and no flag has to be looked at.
 //!
 //! The notes' programs send and hope. On Linux S2's connection is blocking, so a client that does
 //! not read stops everybody; where it is not, and in S4, the exception ends the client or the
@@ -56,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 impl Serve for Args {
-    /// The loop of every readiness server: wait until something is ready, handle what is, wait again.
+    /// The loop of every readiness server: wait until something is ready, handle what is, wait
+    /// again.
     fn serve<B: Backend>(&self) -> io::Result<()> {
         let listener = Rc::new(common::listen(&self.server)?);
         // No call in the loop may wait except select: the others would wait with it.

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 /// `F` is what is registered: a socket, or `dyn AsFd` for objects of different types. `D` is data
 /// of the user's, given back with the key.
 ///
-/// A selector belongs to one thread: it is neither `Send` nor `Sync`, and a wait can't be ended from
-/// another thread. To do that, register the read end of a pipe or socket pair, and write a byte into
-/// the other end.
+/// A selector belongs to one thread: it is neither `Send` nor `Sync`, and a wait can't be ended
+/// from another thread. To do that, register the read end of a pipe or socket pair, and write a
+/// byte into the other end.
 #[derive(Debug)]
 pub struct Selector<B, F: ?Sized, D> {
     backend: B,
@@ -165,8 +165,8 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     /// and shows it only where recv or send would return at once. So a descriptor registered for
     /// `EVENT_WRITE` alone may stay silent there.
     ///
-    /// The keys are clones. To change the `data` of one (`key.data.push(1)`) changes the clone only:
-    /// use [`modify`](Self::modify), or data that is shared (`Rc<RefCell<…>>`).
+    /// The keys are clones. To change the `data` of one (`key.data.push(1)`) changes the clone
+    /// only: use [`modify`](Self::modify), or data that is shared (`Rc<RefCell<…>>`).
     ///
     /// The result is an allocation; [`select_into`](Self::select_into) does without.
     ///
@@ -174,7 +174,8 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     ///
     /// As the system says (ENOMEM …); none is expected. If the system reports a descriptor that is
     /// not registered, the selector replaces its backend, so its own descriptor
-    /// ([`as_fd`](AsFd::as_fd)) is another one afterwards; that can fail as [`new`](Self::new) does.
+    /// ([`as_fd`](AsFd::as_fd)) is another one afterwards; that can fail as [`new`](Self::new)
+    /// does.
     pub fn select(
         &mut self,
         timeout: Option<Duration>,
@@ -258,9 +259,9 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     pub fn close(self) {}
 }
 
-/// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector: it can
-/// be registered with another one. Python's `fileno()`. (/dev/poll has a descriptor, too, but poll(4D)
-/// answers POLLERR to those who wait for it.)
+/// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector:
+/// it can be registered with another one. Python's `fileno()`. (/dev/poll has a descriptor, too,
+/// but poll(4D) answers POLLERR to those who wait for it.)
 impl<B: AsFd, F: ?Sized, D> AsFd for Selector<B, F, D> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()

@@ -166,8 +166,8 @@ fn a_change_of_data_alone_costs_no_system_call() {
     assert_eq!(CHANGES.get(), 1);
 }
 
-/// The descriptor may have been closed behind the selector's back (EBADF, ENOENT). The key is out in
-/// any case, so there is nothing that the caller could do about it. As in Python.
+/// The descriptor may have been closed behind the selector's back (EBADF, ENOENT). The key is out
+/// in any case, so there is nothing that the caller could do about it. As in Python.
 #[test]
 fn unregister_ignores_what_the_system_says() {
     let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");

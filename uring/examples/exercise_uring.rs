@@ -85,8 +85,8 @@ impl Server {
     /// The kernel has received: the bytes are in one of our buffers, which then goes back.
     ///
     /// Step 1. Answer them into the queue (`reply`). With no bytes it is the end of input
-    /// (`end_input`); an error ends this connection (`lose`). Trap: two errors are none. ECANCELED is
-    /// what you asked for, and after ENOBUFS, too few buffers for a moment, you ask again.
+    /// (`end_input`); an error ends this connection (`lose`). Trap: two errors are none. ECANCELED
+    /// is what you asked for, and after ENOBUFS, too few buffers for a moment, you ask again.
     fn received(&mut self, completion: &Completion) {
         let Client { connection, receiving, .. } = &mut self.clients[completion.client];
         *receiving = completion.more();
@@ -104,9 +104,9 @@ impl Server {
     /// Cancel, and wait for the last completion; what is lent to a client that was lost has to come
     /// back, too.
     ///
-    /// Step 3. Receive only while input is wanted (`wants_read`). A request that is under way goes on by
-    /// itself: have it cancelled for a client that leaves its answers unread. Trap: after the end of
-    /// input each request to receive is completed at once.
+    /// Step 3. Receive only while input is wanted (`wants_read`). A request that is under way goes
+    /// on by itself: have it cancelled for a client that leaves its answers unread. Trap: after the
+    /// end of input each request to receive is completed at once.
     fn go_on(&mut self, client: usize) {
         self.send(client);
         let Client { connection, receiving, .. } = &mut self.clients[client];

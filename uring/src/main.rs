@@ -1,27 +1,27 @@
 //! Asynchronous I/O: the kernel receives, copies, and then tells (`io_uring(7)`).
 //!
-//! The fifth model of note S2, section 5, which the notes explain and never run. In all the others the
-//! kernel says "you may receive now", and a call of ours copies the bytes. Here we ask once, "receive
-//! from this client, as long as it is there", and next we hear "here are five bytes". The loop has one
-//! system call: io_uring_enter hands over what is to be sent, and sleeps until something is done.
+//! The fifth model of note S2, section 5, which the notes explain and never run. In all the others
+//! the kernel says "you may receive now", and a call of ours copies the bytes. Here we ask once,
+//! "receive from this client, as long as it is there", and next we hear "here are five bytes". The
+//! loop has one system call, io_uring_enter: it hands over what is to be sent, and then sleeps.
 //!
 //! ```text
 //! cargo run -p uring             # in one terminal
 //! cargo run -p client            # in another, or in several
 //! ```
 //!
-//! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done already.
-//! Read `uring_once` first; it does one operation at a time.
+//! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done
+//! already. `uring_once` does one operation at a time: read it first.
 //!
-//! Whose buffer is it? That is the question which this model adds. A readiness server gives the kernel
-//! a buffer for the time of a call. Here the kernel has it as long as the operation is under way, and
-//! may write at any time: to free the buffer meanwhile, or let a `Vec` grow, corrupts memory. So:
+//! Whose buffer is it? That question is new. A readiness server gives the kernel a buffer for the
+//! time of a call. Here the kernel has it as long as the operation is under way, and may write at
+//! any time: to free the buffer meanwhile, or let a `Vec` grow, corrupts memory. So:
 //!
 //! - what is received into belongs to a ring of buffers (`buffers.rs`) that is never freed;
 //! - what is sent is either done when io_uring_enter returns, or moved into `lent`, which nobody
 //!   touches before its completion;
-//! - a client that is closed stays in the table until nothing is under way for it. So its place is
-//!   not used again before the last completion, and needs no generation counter.
+//! - a client that is closed stays in the table until its last completion, so its place is not used
+//!   again before, and needs no generation counter.
 //!
 //! Limits: Linux 6.1 or later, where io_uring is not forbidden. The port is free again some
 //! milliseconds after the program's end: the kernel first has to finish with the ring.
@@ -184,8 +184,8 @@ impl Server {
         }
     }
 
-    /// The kernel has received: the bytes are in one of our buffers. They are answered into the queue,
-    /// and the buffer is the kernel's again.
+    /// The kernel has received: the bytes are in one of our buffers. They are answered into the
+    /// queue, and the buffer is the kernel's again.
     fn received(&mut self, completion: &Completion) {
         let client = completion.client;
         let Client { connection, receiving, cancelling, lost, .. } = &mut self.clients[client];
@@ -296,8 +296,8 @@ impl Server {
             lent.extend_from_slice(connection.queue().waiting());
             connection.queue_mut().advance(lent.len());
             info!("no room yet: {} bytes are lent to the kernel until they are sent", lent.len());
-            // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it is
-            // empty; the server itself is never dropped.
+            // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it
+            // is empty; the server itself is never dropped.
             // SAFETY: so nobody touches it while there is something in it.
             unsafe { self.ring.lend(client, connection, lent) };
             return;

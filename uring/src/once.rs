@@ -1,7 +1,7 @@
 //! io_uring with one request at a time: submit it, sleep until it is complete.
 //!
-//! A buffer goes in by value and comes back with the completion. Meanwhile it is the kernel's, and the
-//! compiler sees to it that nobody has it: what the caller gave away it cannot touch.
+//! A buffer goes in by value and comes back with the completion. Meanwhile it is the kernel's, and
+//! the compiler sees to it that nobody has it: what the caller gave away it cannot touch.
 #![allow(unsafe_code)]
 
 use crate::refusal::refused;

@@ -36,7 +36,8 @@ pub struct Completion {
     pub operation: Operation,
     /// The client's place, as it was told when the request was made.
     pub client: usize,
-    /// A number of bytes, a descriptor, or minus an errno: what the system call would have returned.
+    /// A number of bytes, a descriptor, or minus an errno: what the system call would have
+    /// returned.
     result: i32,
     flags: u32,
 }
@@ -117,8 +118,8 @@ impl Ring {
     }
 
     /// Multishot: one request, a completion for each client, until one says that it is the last.
-    /// The connections block, as new sockets do: a non-blocking one would have the kernel say EAGAIN
-    /// where it is to wait for us.
+    /// The connections block, as new sockets do: a non-blocking one would have the kernel say
+    /// EAGAIN where it is to wait for us.
     ///
     /// Here and below: a request that is under way holds the socket itself, not its number. So to
     /// close the descriptor then would not end the connection: no FIN goes out, and the peer waits.
@@ -158,8 +159,8 @@ impl Ring {
         self.push(entry, Operation::Lend, client);
     }
 
-    /// Asks for a request to be given up. It has its own last completion all the same: with ECANCELED,
-    /// or with what it came to just before.
+    /// Asks for a request to be given up. It has its own last completion all the same: with
+    /// ECANCELED, or with what it came to just before.
     pub fn cancel(&mut self, operation: Operation, client: usize) {
         let entry = opcode::AsyncCancel::new(number(operation, client)).build();
         self.push(entry, Operation::Cancel, client);

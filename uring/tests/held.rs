@@ -42,7 +42,8 @@ fn receiving(listener: &TcpListener) -> (Watched, TcpStream, TcpStream) {
 }
 
 impl Watched {
-    /// Operation, client and result of what completes in a time; only the first of it is waited for.
+    /// Operation, client and result of what completes in a time; only the first of it is waited
+    /// for.
     fn completions(&mut self, time: Duration) -> Vec<(Operation, usize, io::Result<usize>)> {
         let deadline = Instant::now() + time;
         let mut batch = Vec::new();

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
-/// Runs a program in which this system call fails with EPERM, as container rules have it: a filter of
-/// seccomp(2) that compares the number of the call, which stands first in its data.
+/// Runs a program in which this system call fails with EPERM, as container rules have it: a filter
+/// of seccomp(2) that compares the number of the call, which stands first in its data.
 #[allow(unsafe_code)]
 fn run_without(call: libc::c_long, program: &str) -> Output {
     let call = u32::try_from(call).expect("system calls have small numbers");

@@ -223,8 +223,8 @@ impl Server {
 
     /// recv until nothing is left. EAGAIN says so. A recv that brought less than it could says so
     /// too, and saves the call (epoll(7), the last of its questions), but not if the kernel told us
-    /// that there is more than bytes: the end of input that came with the data makes no second edge,
-    /// and a server that stops before it keeps the connection for ever.
+    /// that there is more than bytes: the end of input that came with the data makes no second
+    /// edge, and a server that stops before it keeps the connection for ever.
     fn receive(&mut self, client: DefaultKey) {
         let Client { connection, readable, more_behind, .. } = &mut self.clients[client];
         let mut budget = BUDGET;

@@ -27,8 +27,8 @@ pub(crate) enum Gives {
 pub(crate) enum Order {
     /// As they connected: the model scans a list.
     Connected,
-    /// The kernel keeps a list of those that became ready. Those that arrive while the server sleeps
-    /// come in the order of arrival. No other order is promised; but nobody is left out.
+    /// The kernel keeps a list of those that became ready. Those that arrive while the server
+    /// sleeps come in the order of arrival. No other order is promised; but nobody is left out.
     Arrived,
     /// Not promised.
     Unsaid,

@@ -173,9 +173,9 @@ fn has_ended(pid: i32) -> bool {
     })
 }
 
-/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and the
-/// time. While one thread waits in a call another may begin one; the first is then written in two
-/// pieces.
+/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and
+/// the time. While one thread waits in a call another may begin one; the first is then written in
+/// two pieces.
 fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
     let Trace { mut calls, mut signals } = Trace::default();

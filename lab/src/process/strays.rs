@@ -4,9 +4,9 @@
 //! Linux gives a process whose parent has ended to the nearest ancestor that asks for such orphans
 //! (PR_SET_CHILD_SUBREAPER, prctl(2)). That is this process, so nothing escapes by forking twice.
 //! Each orphan must then be told apart from our other children, for only one may wait for a
-//! process: it is in the process group of the program that was started, or has that program's mark in its
-//! environment, or, its environment being overwritten (some servers write a title there), is in a
-//! session other than ours, which no child is that we started.
+//! process: it is in the process group of the program that was started, or has that program's mark
+//! in its environment, or, its environment being overwritten (some servers write a title there), is
+//! in a session other than ours, which no child is that we started.
 //!
 //! Elsewhere only the process group is known.
 

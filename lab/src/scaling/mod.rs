@@ -61,8 +61,8 @@ pub struct ScalingArgs {
     bless: bool,
 }
 
-/// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice as
-/// long; a thread for each ends at some 16,000 where vm.max_map_count is 65530.
+/// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice
+/// as long; a thread for each ends at some 16,000 where vm.max_map_count is 65530.
 const MODELS: [&str; 4] = ["select", "poll", "epoll", "uring"];
 
 /// The points, as a file.

@@ -1,4 +1,5 @@
-//! The server that is toured and the clients that play with it: what each does, when, on the screen.
+//! The server that is toured and the clients that play with it: what each does, when, on the
+//! screen.
 
 use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
@@ -221,8 +222,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The system call that the server sleeps in, from the kernel itself: in brackets, for it is not
-    /// the server that says so.
+    /// The system call that the server sleeps in, from the kernel itself: in brackets, for it is
+    /// not the server that says so.
     pub(super) fn sleeps(&mut self) -> Played {
         let pid = self.process.pid();
         let mut calls = None;

@@ -85,7 +85,8 @@ fn serve(args: &Args) -> io::Result<ExitCode> {
         let watched = clients.iter().map(|client| (client.as_fd(), events_of(client)));
         let ready = wait(&signals, Some(&listener), watched, None)?;
         if ready.signal && signals.take() {
-            // Closes the port: a new client is refused, and one still waiting to be accepted is reset.
+            // Closes the port: a new client is refused, and one still waiting to be accepted is
+            // reset.
             drop(listener);
             return leave(signals, clients, Duration::from_secs(args.deadline.into()));
         }
@@ -107,8 +108,8 @@ struct Ready {
     clients: Vec<(usize, PollFlags)>,
 }
 
-/// Says what to watch, sleeps until some of it is ready or `limit` has passed, and finds out what is.
-/// The signals have the first entry, the listener the second, as long as there is one.
+/// Says what to watch, sleeps until some of it is ready or `limit` has passed, and finds out what
+/// is. The signals have the first entry, the listener the second, as long as there is one.
 fn wait<'a>(
     signals: &'a Signals,
     listener: Option<&'a Listener>,
@@ -197,9 +198,9 @@ fn leave(mut signals: Signals, clients: Vec<Connection>, limit: Duration) -> io:
 }
 
 impl Leaving {
-    /// Once everything is sent, says so to the client: its recv then returns 0. To close instead could
-    /// lose the last answers: a close with unread input sends a reset, and our kernel throws away
-    /// what it still had to send. A client that was told and stays silent is given up.
+    /// Once everything is sent, says so to the client: its recv then returns 0. To close instead
+    /// could lose the last answers: a close with unread input sends a reset, and our kernel throws
+    /// away what it still had to send. A client that was told and stays silent is given up.
     fn tell_or_give_up(&mut self) {
         let Self { connection, told } = self;
         match told {

@@ -16,8 +16,9 @@
 //! a position in the list, which becomes another client's as soon as somebody is taken out of it.
 //!
 //! Limits: as `select`, descriptors 0 to 1023. What is printed for the operator blocks where nobody
-//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers nobody by itself, so the points of
-//! the course's contract that concern answers are the operator's to keep.
+//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers
+//! nobody by itself, so the points of the course's contract that concern answers are the operator's
+//! to keep.
 
 use clap::Parser;
 use common::{

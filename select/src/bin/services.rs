@@ -134,8 +134,8 @@ struct Services {
 
 struct Client {
     connection: Connection,
-    /// When to close it, whatever it does; only for daytime, which has nothing to gain from a client
-    /// that stays, and each holds a descriptor that an echo client could have.
+    /// When to close it, whatever it does; only for daytime, which has nothing to gain from a
+    /// client that stays, and each holds a descriptor that an echo client could have.
     close_at: Option<Instant>,
 }
 

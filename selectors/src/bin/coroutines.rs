@@ -2,10 +2,10 @@
 //!
 //! S2 begins with this question: a coroutine switches by itself where it would block; how? Here is
 //! the program, and `executor.rs` beside it is the answer. `converse` is the conversation of the
-//! blocking server with `.await` where that one sleeps. Where it says `.await` the task may stop in the
-//! middle of the function, and the thread goes on with another; the variables stay where they are.
-//! What in the other servers is a field of `Client`, "how far am I with this one", is here the line in
-//! which the task stands.
+//! blocking server with `.await` where that one sleeps. Where it says `.await` the task may stop in
+//! the middle of the function, and the thread goes on with another; the variables stay where they
+//! are. What in the other servers is a field of `Client`, "how far am I with this one", is here the
+//! line in which the task stands.
 //!
 //! ```text
 //! cargo run --bin coroutines

@@ -11,9 +11,9 @@
 //! cargo run --bin selectors_queue -- --backend select
 //! ```
 //!
-//! Watch `EVENT_READ|EVENT_WRITE` come and go: it is there while something is queued. And compare with
-//! `selectors`, which sends at once and waits for room only if there was none: on epoll each switch
-//! is a system call, and a message costs two.
+//! Watch `EVENT_READ|EVENT_WRITE` come and go: it is there while something is queued. And compare
+//! with `selectors`, which sends at once and waits for room only if there was none: on epoll each
+//! switch is a system call, and a message costs two.
 //!
 //! Limits: with `--backend select` descriptors end at 1023.
 
@@ -53,7 +53,8 @@ fn main() -> ExitCode {
 }
 
 impl Serve for Args {
-    /// The loop of every readiness server: wait until something is ready, handle what is, wait again.
+    /// The loop of every readiness server: wait until something is ready, handle what is, wait
+    /// again.
     fn serve<B: Backend>(&self) -> io::Result<()> {
         let listener = Rc::new(common::listen(&self.server)?);
         // No call in the loop may wait except select: the others would wait with it.

@@ -125,8 +125,8 @@ fn all_at_once(subject: &Subject) -> Seen {
 }
 
 pub(super) fn half_close(subject: &Subject) -> Seen {
-    // Whether the end comes while something is queued is a race with the server, which a client on a
-    // busy machine may lose now and then.
+    // Whether the end comes while something is queued is a race with the server, which a client on
+    // a busy machine may lose now and then.
     const TIMES: usize = 10;
     with_server(subject, |server| {
         for size in [3000, 1 << 20].repeat(TIMES) {

@@ -68,7 +68,8 @@ pub(super) fn out_of_descriptors(subject: &Subject) -> Seen {
         for client in &mut clients {
             client.ask(1);
         }
-        // Nobody says when the last of those that can be answered has been: look until no more come.
+        // Nobody says when the last of those that can be answered has been: look until no more
+        // come.
         let mut before = 0;
         let quiet = Duration::from_millis(300);
         loop {

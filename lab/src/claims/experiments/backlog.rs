@@ -162,8 +162,8 @@ mod slow_line {
     }
 
     /// On loopback each handshake is over before the next begins. Behind a line that takes half a
-    /// millisecond for each packet, all the SYNs have been answered before the first handshake ends:
-    /// until then the accept queue is empty, and nobody is refused.
+    /// millisecond for each packet, all the SYNs have been answered before the first handshake
+    /// ends: until then the accept queue is empty, and nobody is refused.
     fn own_network() -> Result<(), Unable> {
         const WHY: [&str; 2] = [
             "needs a network of its own: run it as root",
