@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done
-//! already. `uring_once` does one operation at a time: read it first.
+//! already.
 //!
 //! Whose buffer is it? That question is new. A readiness server gives the kernel a buffer for the
 //! time of a call. Here the kernel has it as long as the operation is under way, and may write at
