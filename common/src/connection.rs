@@ -32,7 +32,8 @@ impl Connection {
     /// Wraps what accept or connect returned, and turns Nagle's algorithm off.
     ///
     /// An answer is to leave at once (`TCP_NODELAY`, tcp(7)). Without it a second small send waits
-    /// for the acknowledgement of the first, up to 40 ms.
+    /// for the acknowledgement of the first, which the peer may delay: by 40 to 200 ms on Linux, by
+    /// more elsewhere.
     ///
     /// # Errors
     ///

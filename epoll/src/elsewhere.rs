@@ -1,4 +1,4 @@
-//! What a system without epoll has instead: the names that the programs use, and nobody behind
+//! What stands here where the system is not Linux: the names that the programs use, and nobody behind
 //! them. The programs are built and linted here like everywhere; run, they say why they cannot.
 
 use std::io;
@@ -62,6 +62,6 @@ impl Epoll {
 pub fn create() -> io::Result<Epoll> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "this system has no epoll(7), it is Linux's (`cargo run -p poll` waits for many clients here)",
+        "epoll(7) is used on Linux only (`cargo run -p poll` waits for many clients here)",
     ))
 }

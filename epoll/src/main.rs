@@ -101,8 +101,7 @@ struct Client {
 impl Server {
     fn new(args: &Args) -> io::Result<Self> {
         let listener = common::listen(&args.server)?;
-        // Between "readable" and accept the client may have gone. A blocking accept would then
-        // sleep, and everybody else with it (accept(2)).
+        // No call in the loop may wait except epoll_wait: the others would wait with it.
         listener.set_nonblocking(true)?;
         let epoll = system::create()?;
         let listener_interest = EpollFlags::EPOLLIN;

@@ -55,7 +55,7 @@ fn serve(args: &Args) -> io::Result<()> {
         reply: args.reply,
         buffer: args.server.buffer(),
     };
-    // The client that made the listener readable may be gone by the time of the accept.
+    // No call in the loop may wait except poll: the others would wait with it.
     server.listener.set_nonblocking(true)?;
     server.listener.announce()?;
 

@@ -55,8 +55,7 @@ fn serve(args: &Args) -> io::Result<()> {
         reply: args.reply,
         buffer: args.server.buffer(),
     };
-    // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
-    // and everybody else with it (accept(2)).
+    // No call in the loop may wait except select: the others would wait with it.
     server.listener.set_nonblocking(true)?;
     must_watch(&server.listener)?;
     server.listener.announce()?;

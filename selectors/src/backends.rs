@@ -7,7 +7,7 @@ use std::io;
 /// The backends by their names.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Choice {
-    /// the best that this system has: epoll, kqueue, /dev/poll, else poll
+    /// whichever this system has of epoll, kqueue, /dev/poll; else poll
     Default,
     /// select(2): everywhere, for descriptors below 1024
     Select,

@@ -83,6 +83,6 @@ pub use backend::*;
 pub use key::{EVENT_READ, EVENT_WRITE, EventMask, Map, SelectorKey};
 pub use selector::Selector;
 
-/// The best that this system has: epoll, kqueue or /dev/poll, else poll. Python's
-/// `selectors.DefaultSelector`.
+/// The one of the five that keeps its list in the kernel, where the system has one: epoll, kqueue or
+/// /dev/poll; else poll. Python's `selectors.DefaultSelector`.
 pub type DefaultSelector<F, D> = Selector<DefaultBackend, F, D>;

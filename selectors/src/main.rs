@@ -66,7 +66,7 @@ impl Serve for Args {
             reply: self.reply,
             buffer: self.server.buffer(),
         };
-        // Between "ready" and accept the client may have gone.
+        // No call in the loop may wait except select: the others would wait with it.
         server.listener.set_nonblocking(true)?;
         server.watch_listener()?;
         server.listener.announce()?;

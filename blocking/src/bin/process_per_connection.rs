@@ -58,8 +58,7 @@ fn main() -> ExitCode {
 /// The parent's loop. A child leaves it, and the program, when its client has left.
 fn serve(args: &Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
-    // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
-    // and the children that end would stay zombies.
+    // No call in the loop may wait except poll: children that end meanwhile would stay zombies.
     listener.set_nonblocking(true)?;
     let (mut ended, handler) = watch_children().map_err(|error| {
         let reason = reason(&error);

@@ -61,7 +61,7 @@ pub struct ScalingArgs {
 }
 
 /// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice as
-/// long; a thread for each ends at some 16,000 on Linux's defaults (vm.max_map_count).
+/// long; a thread for each ends at some 16,000 with Linux's own vm.max_map_count, 65530.
 const MODELS: [&str; 4] = ["select", "poll", "epoll", "uring"];
 
 /// The points, as a file.
