@@ -95,10 +95,11 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Whether accept returns at once (`Ok(None)`) when nobody is waiting.
+    /// Whether accept returns at once when no client is waiting.
     ///
-    /// For a program that asks before it accepts this is still needed: the client that made the
-    /// listener readable may be gone again by the time of the accept.
+    /// A program that asks before it accepts needs this, too. Another process with the same listener
+    /// may take the client first. And on a BSD a client that has reset its connection is no longer
+    /// there; on Linux accept returns it, and recv fails.
     ///
     /// # Errors
     ///
