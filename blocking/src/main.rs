@@ -1,7 +1,7 @@
-//! One thread, one client at a time: a blocking call waits for one thing, and is deaf to all else.
+//! One thread, one client at a time: a blocking call waits for one thing and for nothing else.
 //!
-//! The server of note S2, section 2, and the shortest of the course. While it sleeps in recv for
-//! one client, it does not accept the next.
+//! The server of note S2, section 2, and the shortest of the course. While it waits in recv for one
+//! client, it does not accept the next.
 //!
 //! ```text
 //! cargo run -p blocking          # in one terminal
@@ -9,64 +9,36 @@
 //! ```
 //!
 //! Watch the second client. It connects at once, because the kernel completes connections by
-//! itself, and its message is taken; the answer comes when the first client has left.
+//! itself, and the kernel takes its message, too. The answer comes when the first client has left.
 //!
-//! Limits: one client at a time is an exception to the contract that every server of the course
-//! keeps, and the lesson. Two faults of the notes' program are mended. A client that leaves in good
-//! order is no exception but an empty recv; the program answers it with an empty send, for ever, on
-//! a whole CPU, and nobody else is accepted again. And its `except Exception` takes any mistake of
-//! its own for a client that left; here an error is one of recv or send, and is told.
+//! Limits: one client at a time. That is the lesson, and an exception to the contract that the
+//! servers of the course keep. Two faults of the notes' program are mended. When a client closes
+//! its connection, recv raises no exception but returns nothing. The notes' program does not look
+//! for that: it sends nothing and receives again, a busy loop, and accepts no other client. And its
+//! `except Exception` takes any mistake in the program for a client that has left. Here only an
+//! error of recv or send ends a conversation, and the narration says which.
 
-mod conversation;
-
-use clap::Parser;
-use common::{Reply, ServerArgs, reason};
-use conversation::converse;
+use blocking::converse;
+use common::{Reply, ServerArgs};
 use log::info;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
-use std::thread;
-
-/// A blocking server: one client at a time (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Upper)]
-    reply: Reply,
-}
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("A blocking server: one client at a time", Reply::Upper, serve)
 }
 
 /// Waits for a client, then for that client, then for the next.
-fn serve(args: &Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
-    let mut buffer = args.server.buffer();
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
     listener.announce()?;
+
+    let mut buffer = args.buffer();
     loop {
         info!("waiting in accept");
-        match listener.accept() {
-            Ok(Some(mut client)) => {
-                let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
-                info!(
-                    "new connection from {peer}, descriptor {fd}: \
-                     whoever connects now waits until {peer} leaves"
-                );
-                converse(&mut client, args.reply, &mut buffer);
-            }
-            // A blocking accept does not come back without a client.
-            Ok(None) => {}
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                thread::sleep(listener.timeout().unwrap_or_default());
-            }
+        if let Some(mut client) = listener.admit() {
+            info!("whoever connects now waits until {} leaves", client.peer());
+            converse(&mut client, reply, &mut buffer);
         }
     }
 }

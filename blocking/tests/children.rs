@@ -65,9 +65,21 @@ fn a_child_holds_its_own_connection_and_nothing_else() {
     let _first = served(&mut server);
     let (_second, child) = served(&mut server);
     let of_parent = parent(&child).as_deref().and_then(descriptors).expect("/proc tells");
-    // The parent has its listener and both ends of the self-pipe, the child one client; whatever
-    // else they were started with, both have.
-    assert_eq!(descriptors(&child), Some(of_parent - 3 + 1));
+    // The parent has its listener with a spare descriptor and both ends of the self-pipe, the child
+    // one client; whatever else they were started with, both have.
+    assert_eq!(descriptors(&child), Some(of_parent - 4 + 1));
+}
+
+/// Which signals are blocked is inherited, and some programs start others with SIGCHLD blocked.
+#[test]
+fn a_blocked_signal_leaves_no_zombie() {
+    let signal = nix::sys::signal::SigSet::from(nix::sys::signal::Signal::SIGCHLD);
+    signal.thread_block().expect("a signal of its own");
+    let mut server = Rig::start(PROCESSES, &[]);
+    signal.thread_unblock().expect("a signal of its own");
+    let (client, child) = served(&mut server);
+    drop(client);
+    server.hear(&format!("process {child} has ended"));
 }
 
 /// One process that dies does so alone: its client sees the end, the next one is served.

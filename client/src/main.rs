@@ -22,10 +22,15 @@
 //! Watch for: stop the server while the prompt stands, and the client says so at once. A message
 //! that comes while a line is being typed hides what was typed so far, but the terminal still has
 //! it (Ctrl-R shows it again): the client is given nothing before the line is ended.
+//!
+//! Limits: a terminal hands over at most 4095 bytes of a line, so a longer paste is cut (a pipe
+//! cuts nothing). After Ctrl-Z and `fg` the prompt comes with the next message or line. What is no
+//! UTF-8, such as GBK, is shown as `�`.
 
 mod screen;
 
 use clap::Parser;
+use client::read_in;
 use common::{Connection, DEFAULT_ADDR, explained, host_port, reason, would_block};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -61,14 +66,21 @@ struct Client {
 fn main() -> ExitCode {
     let args: Args = common::parse();
     match talk(&args.addr) {
-        // `client | head -1`: nobody reads us any more, so there is nothing left to do. (Only
+        // `client | head -1`: there is no reader any more, so there is nothing left to do. (Only
         // standard output's errors arrive bare; the others have a sentence around them.)
-        Err(error) if error.raw_os_error() == Some(Errno::EPIPE as i32) => ExitCode::SUCCESS,
-        result => common::outcome(result),
+        Err(error) => match error.raw_os_error() {
+            Some(number) if number == Errno::EPIPE as i32 => ExitCode::SUCCESS,
+            Some(_) => {
+                let sentence = format!("cannot write standard output: {}", reason(&error));
+                common::outcome(Err(explained(&error, sentence)))
+            }
+            None => common::outcome(Err(error)),
+        },
+        Ok(code) => code,
     }
 }
 
-fn talk(addr: &str) -> io::Result<()> {
+fn talk(addr: &str) -> io::Result<ExitCode> {
     let connection = common::connect(addr)?;
     // The socket only. Standard input stays as it is: O_NONBLOCK belongs to the open file, which
     // the shell shares, and the shell's own reads would fail after us.
@@ -84,10 +96,19 @@ fn talk(addr: &str) -> io::Result<()> {
     client.screen.prompt()?;
     let result = client.run();
     client.screen.finish()?;
-    if result? {
-        let _ = writeln!(io::stderr(), "client: the server closed the connection");
+    let code = match result {
+        Ok(false) => return Ok(ExitCode::SUCCESS),
+        Ok(true) => {
+            let _ = writeln!(io::stderr(), "client: the server closed the connection");
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.raw_os_error().is_some() => return Err(error),
+        Err(error) => common::outcome(Err(error)),
+    };
+    if !client.keyboard_ended {
+        client.screen.wait_for_enter()?;
     }
-    Ok(())
+    Ok(code)
 }
 
 impl Client {
@@ -170,10 +191,9 @@ impl Client {
         }
     }
 
-    /// One read: at a terminal a line, from a pipe up to a bufferful. Not by `io::stdin()`, which
-    /// reads ahead into a buffer of its own: poll knows nothing of the lines that lie there.
+    /// One read. It does not wait: poll has just said that there is something.
     fn keyboard_readable(&mut self) -> io::Result<()> {
-        match nix::unistd::read(io::stdin().as_fd(), &mut self.buffer) {
+        match read_in(&mut self.buffer) {
             Ok(0) => {
                 self.keyboard_ended = true;
                 self.screen.no_more_typing()
@@ -190,9 +210,7 @@ impl Client {
                 }
                 self.screen.typed(typed)
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
             Err(error) => {
-                let error = io::Error::from(error);
                 let sentence = format!("cannot read standard input: {}", reason(&error));
                 Err(explained(&error, sentence))
             }

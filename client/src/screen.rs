@@ -1,20 +1,19 @@
 //! What the person at the terminal sees; or, in a pipe, the bytes as they came.
 
-use common::{TextPieces, harmless};
-use nix::sys::termios::{FlushArg, tcflush};
-use std::io::{self, IsTerminal, Write};
-
-/// To the start of the line, and clear it: the prompt goes, the message takes its place.
-const ERASE_LINE: &str = "\r\x1b[K";
+use client::{read_in, write_out};
+use common::{TextPieces, harmless, marked};
+use std::io::{self, IsTerminal};
 
 /// Standard output.
 ///
-/// Written with `write`, never `println!`, which panics when nobody reads any more. It is a
-/// blocking descriptor: a reader that is slower than the server holds up the program, and by TCP's
-/// own flow control the server, which is right.
+/// Written with `write_out`, never `println!`, which panics when there is no reader any more. A
+/// reader that is slower than the server holds up the program, and by TCP's own flow control the
+/// server, which is right.
 pub struct Screen {
     /// A person at both ends: prompt, and mark what comes. Else nothing is added.
     interactive: bool,
+    /// To the start of the line, and clear it: the prompt goes, the message takes its place.
+    erase_line: &'static str,
     /// What arrived of a character whose end has not.
     text: TextPieces,
     /// The prompt is the last thing on the screen, and has to go before a message is printed.
@@ -25,8 +24,11 @@ pub struct Screen {
 
 impl Screen {
     pub fn new() -> Self {
+        // A terminal that knows no such commands (`TERM=dumb`) gets a new line instead.
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self {
             interactive: io::stdin().is_terminal() && io::stdout().is_terminal(),
+            erase_line: if dumb { "\n" } else { "\r\x1b[K" },
             text: TextPieces::default(),
             prompt_stands: false,
             mid_line: false,
@@ -36,7 +38,7 @@ impl Screen {
     pub fn prompt(&mut self) -> io::Result<()> {
         if self.interactive {
             self.prompt_stands = true;
-            write(b"> ")?;
+            write_out(b"> ")?;
         }
         Ok(())
     }
@@ -45,7 +47,7 @@ impl Screen {
     /// not typed: Ctrl-D in the middle of a line hands the line over as it is.
     pub fn typed(&mut self, line: &[u8]) -> io::Result<()> {
         if self.interactive && !line.ends_with(b"\n") {
-            write(b"\n")?;
+            write_out(b"\n")?;
         }
         self.prompt()
     }
@@ -55,13 +57,13 @@ impl Screen {
     pub fn show(&mut self, piece: &[u8]) -> io::Result<()> {
         if !self.interactive {
             self.mid_line = !piece.ends_with(b"\n");
-            return write(piece);
+            return write_out(piece);
         }
         let text = self.text.push(piece);
         if text.is_empty() {
             return Ok(());
         }
-        show_text(&text)?;
+        self.show_text(&text)?;
         if self.prompt_stands {
             return self.prompt();
         }
@@ -71,43 +73,43 @@ impl Screen {
     /// Nothing more will be typed: the prompt goes.
     pub fn no_more_typing(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.prompt_stands) {
-            write(ERASE_LINE.as_bytes())?;
+            write_out(self.erase_line.as_bytes())?;
         }
         Ok(())
     }
 
     /// Leaves the terminal with the cursor at the start of a line.
-    ///
-    /// A line that was being typed when the server left was meant for the server. It is thrown
-    /// away: the next to read this terminal is the shell, which would run it.
     pub fn finish(&mut self) -> io::Result<()> {
-        if self.prompt_stands {
-            // A terminal that is gone has nothing to throw away.
-            let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
-        }
         self.no_more_typing()?;
         let unfinished = self.text.finish();
         if !unfinished.is_empty() {
-            show_text(&unfinished)?;
+            self.show_text(&unfinished)?;
         }
         if std::mem::take(&mut self.mid_line) && io::stdout().is_terminal() {
-            write(b"\n")?;
+            write_out(b"\n")?;
         }
         Ok(())
     }
-}
 
-/// A message in place of the prompt. A server must not be able to move the cursor, or to write a
-/// prompt of its own.
-fn show_text(text: &str) -> io::Result<()> {
-    let text = harmless(text);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    write(format!("{ERASE_LINE}< {text}{end}").as_bytes())
-}
+    /// The server has left by itself, and the person at the terminal may be in the middle of a
+    /// line, or about to press Ctrl-D. What is typed next was meant for us: the shell would run it,
+    /// or end. So it is read here, up to the end of one line.
+    pub fn wait_for_enter(&self) -> io::Result<()> {
+        if self.interactive {
+            write_out(b"(press Enter to leave)\n")?;
+            let mut typed = [0; 4096];
+            while read_in(&mut typed)? == typed.len() {}
+        }
+        Ok(())
+    }
 
-/// These bytes, now: standard output keeps back what does not end in a newline.
-fn write(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+    /// A message in place of the prompt. A server must not be able to move the cursor, or to write
+    /// a prompt or a line of its own.
+    fn show_text(&self, text: &str) -> io::Result<()> {
+        let lines = marked("< ", &harmless(text));
+        // Where no prompt stands, a terminal that cannot erase needs no new line either.
+        let erase =
+            if self.prompt_stands || self.erase_line != "\n" { self.erase_line } else { "" };
+        write_out(format!("{erase}{lines}").as_bytes())
+    }
 }

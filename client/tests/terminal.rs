@@ -23,6 +23,10 @@ use support::*;
 /// Moves to the start of the line and clears it: what takes the prompt away.
 const ERASE: &str = "\r\x1b[K";
 
+/// What the client waits with when the server has left: Ctrl-D, pressed from habit, is for it and
+/// not for the shell.
+const LEAVE: &str = "(press Enter to leave)\r\n";
+
 /// A terminal window with the client in it.
 struct Terminal {
     /// The window's end: what is written here is typed, what is read here is on the screen.
@@ -55,6 +59,10 @@ fn enter_the_terminal() {
 
 impl Terminal {
     fn new(addr: &str) -> Self {
+        Self::of_kind("xterm", addr)
+    }
+
+    fn of_kind(term: &str, addr: &str) -> Self {
         // A descriptor of openpty is inherited by every process started before it is marked, and
         // a window with two holders never closes: one test at a time.
         static ONE: Mutex<()> = Mutex::new(());
@@ -69,6 +77,7 @@ impl Terminal {
             .args(["--exact", "enter_the_terminal", "--nocapture"])
             .env("CLIENT_TEST_TTY", name)
             .env("CLIENT_TEST_ADDR", addr)
+            .env("TERM", term)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -281,12 +290,14 @@ fn a_server_that_closes_is_noticed_while_the_prompt_stands() {
     let mut terminal = Terminal::new(&address);
     terminal.expect("> ");
     server.close();
+    terminal.expect(&format!("{ERASE}client: the server closed the connection\r\n{LEAVE}"));
+    terminal.press("\x04");
     let (status, screen) = terminal.finish();
-    assert_eq!(status.code(), Some(0));
-    assert_eq!(screen, format!("{ERASE}client: the server closed the connection\r\n"));
+    assert_eq!((status.code(), screen.as_str()), (Some(0), ""));
 }
 
-/// The shell is the next to read the terminal, and it would run what was meant for the server.
+/// The shell is the next to read the terminal, and it would run what was meant for the server. So
+/// the client reads that line, too.
 #[test]
 fn a_line_half_typed_when_the_server_leaves_is_not_left_to_the_shell() {
     let (server, address) = Puppet::new();
@@ -296,6 +307,8 @@ fn a_line_half_typed_when_the_server_leaves_is_not_left_to_the_shell() {
     terminal.expect("rm -r");
     let (tty, _window) = (terminal.tty.try_clone(), terminal.window.try_clone());
     server.close();
+    terminal.expect(&format!("{ERASE}client: the server closed the connection\r\n{LEAVE}"));
+    terminal.press(" *\n");
     terminal.finish();
     // Without line editing even the beginning of a line could be read.
     let tty = tty.expect("descriptors are free");
@@ -316,10 +329,10 @@ fn a_reset_is_noticed_while_the_prompt_stands() {
     let mut terminal = Terminal::new(&address);
     terminal.expect("> ");
     send.send(()).expect("the server waits");
-    let (status, screen) = terminal.finish();
-    assert_eq!(status.code(), Some(1));
     let line = "client: the connection broke: Connection reset by peer\r\n";
-    assert_eq!(screen, format!("{ERASE}{line}"));
+    terminal.expect(&format!("{ERASE}{line}{LEAVE}"));
+    terminal.press("\n");
+    assert_eq!(terminal.finish().0.code(), Some(1));
 }
 
 /// A character that was never finished is not passed over in silence.
@@ -330,8 +343,27 @@ fn half_a_character_at_the_end_is_shown_as_such() {
     terminal.expect("> ");
     server.send(b"\xe4\xbd");
     server.close();
-    let (_, screen) = terminal.finish();
-    assert!(screen.contains("< \u{fffd}\r\nclient: the server closed"), "{screen:?}");
+    terminal.expect(&format!("{ERASE}{ERASE}< \u{fffd}\r\nclient: the server closed"));
+}
+
+/// A message of several lines has a mark on each: none can pass for the prompt or another message.
+#[test]
+fn a_server_cannot_write_a_line_without_a_mark() {
+    let (server, address) = Puppet::new();
+    let mut terminal = Terminal::new(&address);
+    terminal.expect("> ");
+    server.send(b"ok\n> \nclient: goodbye");
+    terminal.expect(&format!("{ERASE}< ok\r\n< > \r\n< client: goodbye\r\n> "));
+}
+
+/// A terminal that knows no commands is sent none.
+#[test]
+fn a_dumb_terminal_gets_lines_only() {
+    let (server, address) = Puppet::new();
+    let mut terminal = Terminal::of_kind("dumb", &address);
+    terminal.expect("> ");
+    server.send(b"hello");
+    terminal.expect("\r\n< hello\r\n> ");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The command line that all servers share, and how a program ends.
 
-use clap::Parser;
+use crate::{Reply, narrate};
 use clap::error::ErrorKind;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io;
 use std::process::ExitCode;
 
@@ -38,20 +39,55 @@ impl ServerArgs {
     }
 }
 
+/// What a server is told that has nothing but the options all servers share.
+#[derive(Parser)]
+struct EchoArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// What to answer
+    #[arg(long, value_enum)]
+    reply: Reply,
+}
+
+/// The whole `main` of a server that has no options of its own: reads the command line, starts the
+/// narration, serves, and says what went wrong if something did. `about` is for `--help`; `reply`
+/// is what the server answers unless `--reply` says otherwise.
+#[must_use]
+pub fn run(
+    about: &'static str,
+    reply: Reply,
+    serve: impl FnOnce(&ServerArgs, Reply) -> io::Result<()>,
+) -> ExitCode {
+    let name = reply.to_possible_value().expect("no reply is hidden").get_name().to_owned();
+    let command = EchoArgs::command().about(about);
+    let args: EchoArgs =
+        parse_as(command.mut_arg("reply", |arg| arg.required(false).default_value(name)));
+    narrate(args.server.quiet);
+    outcome(serve(&args.server, args.reply))
+}
+
 /// The command line as `T`. A bad one ends the program here: one line on standard error that says
 /// what is wrong, and exit status 2.
 #[must_use]
 pub fn parse<T: Parser>() -> T {
-    T::try_parse().unwrap_or_else(|error| match error.kind() {
-        // Asked for, so not an error: on standard output, in full, status 0.
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            log_line("say what to do (--help lists it)");
-            std::process::exit(2)
-        }
-        _ => {
-            log_line(&format!("{} (try --help)", one_line(&error.to_string())));
-            std::process::exit(2)
+    parse_as(T::command())
+}
+
+fn parse_as<T: FromArgMatches>(command: Command) -> T {
+    let parsed = command.try_get_matches();
+    parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).unwrap_or_else(|error| {
+        match error.kind() {
+            // Asked for, so not an error: on standard output, in full, status 0.
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                log_line("say what to do (--help lists it)");
+                std::process::exit(2)
+            }
+            _ => {
+                log_line(&format!("{} (try --help)", one_line(&error.to_string())));
+                std::process::exit(2)
+            }
         }
     })
 }
@@ -75,6 +111,12 @@ pub fn outcome(result: io::Result<()>) -> ExitCode {
 ///
 /// A sentence that says what is missing, for clap to show.
 pub fn host_port(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return Err("HOST:PORT only, without http:// in front of it".into());
+    }
+    if text.contains('：') {
+        return Err("that colon is a full-width one (：): type the ASCII one (:)".into());
+    }
     let (host, port) = text.rsplit_once(':').ok_or("expected HOST:PORT, such as 127.0.0.1:8001")?;
     if host.is_empty() {
         return Err(
@@ -131,6 +173,8 @@ mod tests {
             (&["--addr", "localhost:http"], "'http' is not a port"),
             (&["--addr", "localhost:65536"], "'65536' is not a port"),
             (&["--addr", "localhost:+80"], "'+80' is not a port"),
+            (&["--addr", "http://127.0.0.1:8001"], "without http://"),
+            (&["--addr", "127.0.0.1：8001"], "full-width"),
             (&["--chunk", "0"], "0 is not in 1..=1048576"),
             (&["--chunk", "1048577"], "is not in 1..=1048576"),
             (&["--chunk", "many"], "invalid digit"),
@@ -153,7 +197,7 @@ mod tests {
 
     #[test]
     fn hosts_of_every_kind_are_accepted() {
-        for addr in ["127.0.0.1:0", "localhost:65535", "[::1]:8001"] {
+        for addr in ["127.0.0.1:0", "localhost:65535", "[::1]:8001", "[fe80::1%eth0]:8001"] {
             assert_eq!(host_port(addr).as_deref(), Ok(addr));
         }
     }

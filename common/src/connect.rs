@@ -1,6 +1,6 @@
 //! From an address to a connection: what every client does first.
 
-use crate::listener::resolve;
+use crate::listener::{SCOPE_ADVICE, lacks_scope, resolve};
 use crate::{Connection, explained, reason};
 use std::io;
 use std::net::TcpStream;
@@ -15,7 +15,8 @@ use std::net::TcpStream;
 /// sentence that says what to do.
 pub fn connect(addr: &str) -> io::Result<Connection> {
     let mut refusal = None;
-    for address in resolve(addr, "connect to")? {
+    let addresses = resolve(addr, "connect to")?;
+    for &address in &addresses {
         match TcpStream::connect(address).and_then(|socket| Connection::new(socket, address)) {
             Ok(connection) => return Ok(connection),
             Err(error) => refusal = Some(error),
@@ -24,6 +25,7 @@ pub fn connect(addr: &str) -> io::Result<Connection> {
     let error = refusal.expect("a name stands for at least one address");
     let advice = match error.kind() {
         io::ErrorKind::ConnectionRefused => "is a server running? cargo run -p select starts one",
+        _ if addresses.iter().all(|&address| lacks_scope(address)) => SCOPE_ADVICE,
         _ => "is the address right, and its machine on the network?",
     };
     let reason = reason(&error);

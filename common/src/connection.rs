@@ -1,21 +1,22 @@
 //! One client's connection.
 
-use crate::{MessageQueue, interrupted};
-use std::borrow::Borrow;
+use crate::{MessageQueue, Reply, interrupted, preview, reason, would_block};
+use log::info;
+use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A connected socket with what must be remembered about it between two events.
 ///
-/// It owns its descriptor: dropping the connection closes it, once, and nothing else does.
-///
-/// `S` is how it holds the socket: as its only owner, or with a share ([`share`](Self::share)).
+/// It owns its descriptor: dropping the connection closes it, once, and nothing else does. Only
+/// where a program keeps a share of the socket ([`share`](Self::share)) does the last share close
+/// it.
 #[derive(Debug)]
-pub struct Connection<S = TcpStream> {
+pub struct Connection {
     /// Non-blocking or not, as the program set it: the I/O model decides.
-    socket: S,
+    socket: Arc<TcpStream>,
     /// Kept from accept. A socket that was reset no longer knows its peer (getpeername: ENOTCONN),
     /// and the notes' servers die of asking it in a log line.
     peer: SocketAddr,
@@ -29,30 +30,27 @@ pub struct Connection<S = TcpStream> {
 }
 
 impl Connection {
-    /// Wraps what accept or connect returned, and turns Nagle's algorithm off.
+    /// Wraps what accept or connect returned, and sets two options.
     ///
-    /// An answer is to leave at once (`TCP_NODELAY`, tcp(7)). Without it a second small send waits
-    /// for the acknowledgement of the first, up to 40 ms.
+    /// `TCP_NODELAY` (tcp(7)) turns Nagle's algorithm off, so that an answer leaves at once. With
+    /// it a second small send waits for the acknowledgement of the first, for 40 to 200 ms on
+    /// Linux.
+    ///
+    /// `SO_KEEPALIVE` (socket(7)) has the kernel ask an idle peer now and then whether it is still
+    /// there. Otherwise a peer that has vanished without a FIN or a reset (a power cut, a network
+    /// that forgot the connection) would hold its descriptor without end. It takes long: two hours
+    /// until the first question by default.
     ///
     /// # Errors
     ///
     /// As setsockopt(2): on some systems EINVAL when the client has already reset the connection.
     pub fn new(socket: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        let queue = MessageQueue::default();
+        SockRef::from(&socket).set_keepalive(true)?;
+        let (socket, queue) = (Arc::new(socket), MessageQueue::default());
         Ok(Self { socket, peer, queue, input_ended: false, broken: false })
     }
 
-    /// The same with a share of the socket, for a program in which something else has one, too: a
-    /// selector keeps what is registered with it. The descriptor is closed with the last share.
-    #[must_use]
-    pub fn share(self) -> Connection<Rc<TcpStream>> {
-        let Self { socket, peer, queue, input_ended, broken } = self;
-        Connection { socket: Rc::new(socket), peer, queue, input_ended, broken }
-    }
-}
-
-impl<S: Borrow<TcpStream>> Connection<S> {
     /// Whether recv and send return at once (`WouldBlock`) where they would have to wait.
     ///
     /// On Linux an accepted socket always starts out blocking, whatever the listener is
@@ -62,7 +60,7 @@ impl<S: Borrow<TcpStream>> Connection<S> {
     ///
     /// As ioctl(2) with FIONBIO; none is expected of an open socket.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.borrow().set_nonblocking(nonblocking)
+        self.socket.set_nonblocking(nonblocking)
     }
 
     /// The client's address.
@@ -73,8 +71,15 @@ impl<S: Borrow<TcpStream>> Connection<S> {
 
     /// The socket itself, for what only one program needs of it.
     #[must_use]
-    pub fn socket(&self) -> &S {
+    pub fn socket(&self) -> &TcpStream {
         &self.socket
+    }
+
+    /// A share of the socket, for a program in which something else holds it too: a selector keeps
+    /// what is registered with it.
+    #[must_use]
+    pub fn share(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.socket)
     }
 
     /// What is waiting to be sent.
@@ -95,7 +100,7 @@ impl<S: Borrow<TcpStream>> Connection<S> {
     /// `WouldBlock` when nothing is there; anything else (ECONNRESET, ETIMEDOUT …) ends this
     /// connection, and this one only. A signal (EINTR) is not an error: the call is made again.
     pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = retry(|| self.socket.borrow().read(buffer))?;
+        let count = retry(|| (&*self.socket).read(buffer))?;
         self.input_ended = count == 0;
         Ok(count)
     }
@@ -108,9 +113,53 @@ impl<S: Borrow<TcpStream>> Connection<S> {
     /// `WouldBlock` when there is no room; anything else (EPIPE, ECONNRESET …) ends this
     /// connection. EPIPE comes as an error because Rust's standard library asks for no SIGPIPE.
     pub fn send(&mut self) -> io::Result<usize> {
-        let count = retry(|| self.socket.borrow().write(self.queue.waiting()))?;
+        let count = retry(|| (&*self.socket).write(self.queue.waiting()))?;
         self.queue.advance(count);
         Ok(count)
+    }
+
+    /// One recv(2), and the answer to what it brought, queued: the step that every readiness server
+    /// takes when a connection is readable. How many bytes came, or `None` if none could be had.
+    ///
+    /// There are four outcomes: data; 0, the end of the client's input, after which what is queued
+    /// is still sent; `WouldBlock`, because readiness is only a hint (select(2), BUGS); and an
+    /// error, which ends this connection and no other.
+    pub fn receive(&mut self, buffer: &mut [u8], reply: Reply) -> Option<usize> {
+        let peer = self.peer;
+        match self.recv(buffer) {
+            Ok(0) => info!("no more data from {peer}"),
+            Ok(count) => {
+                info!("received {} from {peer}", preview(&buffer[..count]));
+                reply.answer(&buffer[..count], &mut self.queue);
+                return Some(count);
+            }
+            Err(error) if would_block(&error) => {}
+            Err(error) => self.lose(&error),
+        }
+        None
+    }
+
+    /// One send(2) of what is queued, if anything is: the step for a writable connection. What the
+    /// kernel does not take stays queued, and the connection goes on asking for writability.
+    pub fn send_queued(&mut self) {
+        if !self.wants_write() {
+            return;
+        }
+        let peer = self.peer;
+        info!("sending {} to {peer}", preview(self.queue.waiting()));
+        match self.send() {
+            Ok(_) if self.queue.is_empty() => info!("output queue for {peer} is empty"),
+            Ok(_) => info!("{} bytes left for {peer}", self.queue.len()),
+            Err(error) if would_block(&error) => {}
+            Err(error) => self.lose(&error),
+        }
+    }
+
+    /// Gives the connection up because of an error, and says so. The peer's address was kept from
+    /// accept: a socket that was reset no longer knows it.
+    pub fn lose(&mut self, error: &io::Error) {
+        info!("lost {}: {}", self.peer, reason(error));
+        self.abandon();
     }
 
     /// Ends our direction: the peer reads what was sent and then the end of input (shutdown(2)).
@@ -119,7 +168,7 @@ impl<S: Borrow<TcpStream>> Connection<S> {
     ///
     /// ENOTCONN when the connection is gone already.
     pub fn shut_down_sending(&self) -> io::Result<()> {
-        self.socket.borrow().shutdown(Shutdown::Write)
+        self.socket.shutdown(Shutdown::Write)
     }
 
     /// Notes the end of the client's input, for a program that learns of it without
@@ -154,6 +203,16 @@ impl<S: Borrow<TcpStream>> Connection<S> {
         self.input_ended
     }
 
+    /// Whether to keep the connection. When it is time to close it, this says so: for `retain`, at
+    /// the end of a turn.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        if self.is_finished() {
+            info!("closing {}", self.peer);
+        }
+        !self.is_finished()
+    }
+
     /// Time to close: nothing will come any more, and nothing is left to send.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -161,9 +220,9 @@ impl<S: Borrow<TcpStream>> Connection<S> {
     }
 }
 
-impl<S: Borrow<TcpStream>> AsFd for Connection<S> {
+impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.borrow().as_fd()
+        self.socket.as_fd()
     }
 }
 
@@ -233,6 +292,14 @@ mod tests {
         };
         assert!(would_block(&error), "{error}");
         assert!(sent > 0 && connection.queue().len() == 64 * HIGH_WATER - sent);
+    }
+
+    #[test]
+    fn answers_leave_at_once_and_the_kernel_looks_after_idle_peers() {
+        let (connection, _client) = pair();
+        let socket = SockRef::from(connection.socket());
+        assert!(socket.tcp_nodelay().expect("an open socket"));
+        assert!(socket.keepalive().expect("an open socket"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod queue;
 mod reply;
 mod text;
 
-pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse};
+pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse, run};
 pub use bytes::{preview, python_bytes};
 pub use connect::connect;
 pub use connection::Connection;
@@ -27,4 +27,4 @@ pub use listener::{Listener, listen};
 pub use narration::narrate;
 pub use queue::{HIGH_WATER, LOW_WATER, MessageQueue};
 pub use reply::Reply;
-pub use text::{TextPieces, harmless};
+pub use text::{TextPieces, harmless, marked};

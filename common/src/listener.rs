@@ -1,27 +1,30 @@
 //! The listening socket: from an address to accepted connections.
 
 use crate::{Connection, ServerArgs, explained, reason};
+use log::info;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
-/// How long to leave new clients waiting when no descriptor is free and none of ours is closed.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long to do nothing when the system lacks what accept needs.
+const MOMENT: Duration = Duration::from_millis(10);
 
-/// How many clients in a row may turn out to be gone before we look after the others again.
-const TRIES: u32 = 64;
-
-/// A listening socket, and whether accepting is paused for want of descriptors.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    /// Set when the process is out of descriptors. Clients then wait in the kernel's accept queue:
-    /// the listener stays readable, so a loop that went on asking about it would never sleep.
-    paused_until: Cell<Option<Instant>>,
+    /// Whether the listener, and each connection it accepts, returns at once where it would wait.
+    nonblocking: Cell<bool>,
+    /// A descriptor kept for the moment when no other is free (EMFILE). Given up then, it is enough
+    /// to accept a client and to close its connection. Otherwise the client could be neither served
+    /// nor turned away, and would make the listener ready again and again: a busy loop.
+    spare: RefCell<Option<OwnedFd>>,
 }
 
 /// Opens the listening socket that `args` ask for.
@@ -45,8 +48,12 @@ impl Listener {
     /// When the host is unknown or no address can be listened on (EADDRINUSE, EACCES,
     /// EADDRNOTAVAIL …), with what to do.
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
-        let error = match first_to_be_had(&resolve(addr, "listen on")?, backlog) {
-            Ok(socket) => return Ok(Self { socket, paused_until: Cell::new(None) }),
+        let addresses = resolve(addr, "listen on")?;
+        let error = match first_to_be_had(&addresses, backlog) {
+            Ok(socket) => {
+                let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare(&socket)));
+                return Ok(Self { socket, nonblocking, spare });
+            }
             Err(error) => error,
         };
         let advice = match error.kind() {
@@ -56,6 +63,7 @@ impl Listener {
                 "that address is not this machine's: try 127.0.0.1 or 0.0.0.0"
             }
             _ if out_of_descriptors(&error) => "raise ulimit -n",
+            _ if addresses.iter().all(|&address| lacks_scope(address)) => SCOPE_ADVICE,
             _ => "try --addr 127.0.0.1:0",
         };
         let reason = reason(&error);
@@ -87,87 +95,133 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Whether accept returns at once (`Ok(None)`) when nobody is waiting.
+    /// Whether accept returns at once when no client is waiting.
     ///
-    /// For a program that asks before it accepts this is still needed: the client that made the
-    /// listener readable may be gone again by the time of the accept.
+    /// A program that asks before it accepts needs this, too. Another process with the same listener
+    /// may take the client first. And on a BSD a client that has reset its connection is no longer
+    /// there; on Linux accept returns it, and recv fails.
     ///
     /// # Errors
     ///
     /// As ioctl(2) with FIONBIO; none is expected of an open socket.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.nonblocking.set(nonblocking);
         self.socket.set_nonblocking(nonblocking)
     }
 
-    /// One accept(2): the next client, or `None` when nobody is waiting (non-blocking only).
+    /// One accept(2): the next client, or nothing if there is none. Says who came or was turned
+    /// away.
     ///
-    /// A client that gave up while it waited (ECONNABORTED), a signal or a network error concern
-    /// nobody else: the next one is taken.
+    /// The connection is non-blocking if the listener is. What goes wrong here concerns the new
+    /// client only, and is taken care of ([`failed`](Self::failed)).
+    pub fn admit(&self) -> Option<Connection> {
+        match self.accept() {
+            Ok(connection) => return Some(connection),
+            Err(error) => self.failed(&error),
+        }
+        None
+    }
+
+    /// The same, for a program that has to know why there is no client.
     ///
     /// # Errors
     ///
-    /// When the system has nothing to accept with (EMFILE, ENFILE, ENOBUFS, ENOMEM), or refuses for
-    /// a reason that may last. Accepting is then paused: [`wants_read`](Self::wants_read) is false until a connection is
-    /// closed ([`resume`](Self::resume)) or [`timeout`](Self::timeout) has passed.
-    pub fn accept(&self) -> io::Result<Option<Connection>> {
-        for _ in 0..TRIES {
-            match self.socket.accept() {
-                Ok((socket, peer)) => match Connection::new(socket, peer) {
-                    Ok(connection) => return Ok(Some(connection)),
-                    Err(error) => log::info!("lost {peer} while accepting: {}", reason(&error)),
-                },
-                Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                    Some(Errno::EAGAIN) => return Ok(None),
-                    // accept(2), "Error handling": what is already wrong with the new connection
-                    // is reported here, and means no more than "try the next one".
-                    Some(
-                        Errno::EINTR
-                        | Errno::ECONNABORTED
-                        | Errno::EPROTO
-                        | Errno::ENETDOWN
-                        | Errno::ENETUNREACH
-                        | Errno::EHOSTDOWN
-                        | Errno::EHOSTUNREACH,
-                    ) => {}
-                    // Out of descriptors or memory, and whatever else may come: waiting a moment
-                    // is never wrong, and never a busy loop.
-                    _ => {
-                        self.pause();
-                        return Err(error);
-                    }
-                },
+    /// `WouldBlock` when no client is waiting (non-blocking only). Every other error is to be
+    /// handed to [`failed`](Self::failed).
+    pub fn accept(&self) -> io::Result<Connection> {
+        let mut accepted = self.socket.accept();
+        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
+        match accepted {
+            Ok((socket, peer)) => self.take_in(socket, peer),
+            Err(error) => {
+                self.keep_spare();
+                Err(error)
             }
         }
-        self.pause();
-        Err(io::Error::other(format!("{TRIES} clients in a row gave up")))
     }
 
-    /// Accepting has failed for want of something: new clients are left waiting for a moment.
-    /// [`accept`](Self::accept) does this by itself; it is for a program that accepts in another way.
-    pub fn pause(&self) {
-        self.paused_until.set(Some(Instant::now() + PAUSE));
-    }
-
-    /// Whether to ask for readability, which is what a waiting client makes of a listener. To be
-    /// asked before [`timeout`](Self::timeout) in each turn: a pause that is over ends here.
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        if self.paused_until.get().is_some_and(|until| Instant::now() >= until) {
-            self.resume();
+    /// What [`admit`](Self::admit) does with a socket, for a program that has the kernel accept in
+    /// another way (io_uring).
+    pub fn admitted(&self, accepted: io::Result<TcpStream>) -> Option<Connection> {
+        let connection = accepted.and_then(|socket| {
+            // A client that was reset while it waited has no address any more.
+            let peer = socket.peer_addr().map_err(|_| io::ErrorKind::ConnectionAborted)?;
+            self.take_in(socket, peer)
+        });
+        match connection {
+            Ok(connection) => return Some(connection),
+            // The next one can be accepted with the spare descriptor.
+            Err(error) if is_emfile(&error) => self.give_up_spare(),
+            Err(error) => self.failed(&error),
         }
-        self.paused_until.get().is_none()
+        None
     }
 
-    /// How long the program may sleep before it must ask about the listener again; `None`: as long
-    /// as it likes, because accepting is not paused.
-    #[must_use]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.paused_until.get().map(|until| until.saturating_duration_since(Instant::now()))
+    /// Makes a connection of an accepted socket, unless it has cost the last descriptor.
+    fn take_in(&self, socket: TcpStream, peer: SocketAddr) -> io::Result<Connection> {
+        if !self.keep_spare() {
+            info!("turning away {peer}: no descriptor is free (ulimit -n)");
+            drop(socket);
+            self.keep_spare();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let fd = socket.as_raw_fd();
+        // BSDs refuse to set an option of a connection that was reset meanwhile.
+        let connection =
+            Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
+        // On Linux a new socket blocks, whatever its listener does (accept(2)).
+        if self.nonblocking.get() {
+            connection.set_nonblocking(true)?;
+        }
+        info!("new connection from {peer}, descriptor {fd}");
+        Ok(connection)
     }
 
-    /// A descriptor was given back: new clients may come again.
-    pub fn resume(&self) {
-        self.paused_until.set(None);
+    /// Closes the spare descriptor, so that one more client can be accepted.
+    fn give_up_spare(&self) {
+        drop(self.spare.take());
+    }
+
+    /// Opens it again, unless it is there. Whether there is one now.
+    fn keep_spare(&self) -> bool {
+        let mut kept = self.spare.borrow_mut();
+        if kept.is_none() {
+            *kept = spare(&self.socket);
+        }
+        kept.is_some()
+    }
+
+    /// Accepting a client has failed. No error here is a reason to stop serving the others, and
+    /// none may become a busy loop: a client that could not be accepted is still waiting, so the
+    /// listener is still ready.
+    pub fn failed(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
+        match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
+            (WouldBlock | Interrupted, _) => {}
+            // accept(2), "Error handling": what is already wrong with the new connection is
+            // reported here, and means no more than "try the next one".
+            (ConnectionAborted, _)
+            | (
+                _,
+                Some(
+                    Errno::EPROTO
+                    | Errno::ENETDOWN
+                    | Errno::ENETUNREACH
+                    | Errno::EHOSTDOWN
+                    | Errno::EHOSTUNREACH,
+                ),
+            ) => info!("a client gave up before it was accepted: {}", reason(error)),
+            // The whole system is out of descriptors (ENFILE) or memory (ENOBUFS, ENOMEM), or it is
+            // something that we do not know. All of it is rare. To do nothing for a moment delays
+            // the others by that, and is no busy loop.
+            _ => {
+                info!("no new client for now: {}", reason(error));
+                thread::sleep(MOMENT);
+            }
+        }
     }
 }
 
@@ -183,10 +237,39 @@ fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
+/// The process has as many open files as it may.
+fn is_emfile(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EMFILE as i32)
+}
+
+/// The descriptor that [`Listener`] keeps: a second one for the same socket. Its number is out of
+/// the way where that is possible, so that clients have the numbers that the notes print, from 4
+/// on.
+fn spare(socket: &TcpListener) -> Option<OwnedFd> {
+    const OUT_OF_THE_WAY: i32 = 63;
+    match fcntl(socket, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+        #[expect(unsafe_code, reason = "nix returns a bare number here")]
+        // SAFETY: fcntl(2) has just made this descriptor, and nothing else knows it.
+        Ok(number) => Some(unsafe { OwnedFd::from_raw_fd(number) }),
+        Err(_) => socket.try_clone().ok().map(OwnedFd::from),
+    }
+}
+
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
+///
+/// An IPv6 address stands in brackets, perhaps with the interface that it belongs to
+/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name.
 pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
-    let advice = "is the host's name spelled right?";
-    match addr.to_socket_addrs().map(Vec::from_iter) {
+    let scoped = addr.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    let addresses = match scoped.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => (host, port).to_socket_addrs().map(Vec::from_iter),
+        None => addr.to_socket_addrs().map(Vec::from_iter),
+    };
+    let advice = match scoped {
+        Some((host, _)) if host.contains('%') => "is there such an interface? ip addr lists them",
+        _ => "is the host's name spelled right?",
+    };
+    match addresses {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(io::Error::other(format!("cannot {to} {addr}: no address ({advice})"))),
         Err(error) => {
@@ -195,9 +278,18 @@ pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine has
-/// both. But where one of them has a server already, the other is no substitute: we would get half
-/// of the clients, and nobody would know whom they reach.
+/// Whether this address means nothing without an interface: `fe80::1`, but not `fe80::1%eth0`.
+pub(crate) fn lacks_scope(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
+/// What to do about an address that lacks its interface.
+pub(crate) const SCOPE_ADVICE: &str =
+    "a link-local address needs its interface behind it: [fe80::1%eth0]:8001";
+
+/// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine
+/// has both. But where one of them has a server already, the other is no substitute: we would get
+/// half of the clients, and nobody would know whom they reach.
 fn first_to_be_had(addresses: &[SocketAddr], backlog: i32) -> io::Result<TcpListener> {
     let mut refusal = io::ErrorKind::AddrNotAvailable.into();
     for &address in addresses {
@@ -222,36 +314,23 @@ fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream;
 
     #[test]
-    fn a_paused_listener_is_not_asked_about_until_a_descriptor_is_free() {
+    fn the_spare_descriptor_leaves_the_low_numbers_to_clients() {
         let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
-        assert!(listener.wants_read() && listener.timeout().is_none());
-        listener.pause();
-        assert!(!listener.wants_read());
-        assert!(listener.timeout().is_some_and(|wait| wait <= PAUSE));
-        listener.resume();
-        assert!(listener.wants_read() && listener.timeout().is_none());
-    }
-
-    #[test]
-    fn a_paused_listener_asks_again_by_itself_in_the_end() {
-        let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
-        listener.paused_until.set(Some(Instant::now()));
-        assert!(listener.wants_read());
-        // A time-out of zero that stays is a busy loop.
-        assert_eq!(listener.timeout(), None);
+        let spare = listener.spare.take().expect("descriptors are free");
+        assert!(spare.as_raw_fd() >= 63, "{spare:?}");
+        assert!(listener.keep_spare(), "it is opened again");
     }
 
     #[test]
     fn nobody_waiting_is_not_an_error() {
         let listener = Listener::bind("127.0.0.1:0", 5).expect("loopback");
         listener.set_nonblocking(true).expect("an open socket");
-        assert!(listener.accept().expect("descriptors are free").is_none());
+        assert!(listener.admit().is_none());
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
         listener.set_nonblocking(false).expect("an open socket");
-        let connection = listener.accept().expect("descriptors are free").expect("one waits");
+        let connection = listener.admit().expect("one waits");
         assert_eq!(connection.peer(), client.local_addr().expect("connected"));
     }
 
@@ -284,6 +363,10 @@ mod tests {
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{error}"),
         }
         Listener::bind("localhost:0", 5).expect("localhost is this machine");
+        let scoped = Listener::bind("[fe80::1%no-such-interface]:1", 5).expect_err("no such thing");
+        assert!(scoped.to_string().contains("interface"), "{scoped}");
+        let unscoped = Listener::bind("[fe80::1]:0", 5).expect_err("of which network?");
+        assert!(unscoped.to_string().contains("needs its interface"), "{unscoped}");
         let error = Listener::bind("no.such.host.invalid:1", 5).expect_err("no such host");
         assert!(error.to_string().contains("unknown host"), "{error}");
     }

@@ -1,5 +1,6 @@
 //! The narration: each step of a program on standard error, one line a step.
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::io::Write;
 
 /// Starts the narration, or keeps it off.
@@ -13,6 +14,11 @@ use std::io::Write;
 /// it does not.
 pub fn narrate(quiet: bool) {
     let level = if quiet { log::LevelFilter::Off } else { log::LevelFilter::Info };
+    // A file that may not grow any more (ulimit -f) is an error of write, too, and not the end. As
+    // with SIGPIPE, for which Rust's standard library does the same.
+    #[expect(unsafe_code, reason = "nix offers no other way to ignore a signal")]
+    // SAFETY: no handler is installed that could run at a bad moment.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     env_logger::Builder::new()
         .filter_level(level)
         .format(|line, record| writeln!(line, "{}", record.args()))

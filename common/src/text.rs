@@ -47,6 +47,15 @@ pub fn harmless(text: &str) -> String {
     text.replace("\r\n", "\n").replace(harmful, "\u{fffd}")
 }
 
+/// `text` in whole lines, each of them behind `mark`.
+///
+/// A mark only in front of the first line could be forged: in `client 1: hi\nclient 2: …` the
+/// second line would pass for another client's.
+#[must_use]
+pub fn marked(mark: &str, text: &str) -> String {
+    text.lines().map(|line| format!("{mark}{line}\n")).collect()
+}
+
 /// How many bytes at the end could still become a character.
 fn unfinished_tail(bytes: &[u8]) -> usize {
     // A UTF-8 character has at most 4 bytes, so its beginning is among the last 3.
@@ -87,6 +96,13 @@ mod tests {
     fn a_terminals_commands_are_shown_and_not_obeyed() {
         assert_eq!(harmless("a\tb\r\n你好\n"), "a\tb\n你好\n");
         assert_eq!(harmless("\x1b[2J\r> \u{202e}"), "\u{fffd}[2J\u{fffd}> \u{fffd}");
+    }
+
+    #[test]
+    fn no_line_of_a_message_is_without_its_mark() {
+        assert_eq!(marked("A: ", "hi\nB: hi"), "A: hi\nA: B: hi\n");
+        assert_eq!(marked("< ", "hi\n"), "< hi\n");
+        assert_eq!(marked("< ", "\n"), "< \n");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Exercise to chapter 6: finish a server on epoll(7), level-triggered.
 //!
-//! Loop, accept, receive and send are there. But the kernel is told once what to watch a client
-//! for, and never again. The steps in the functions are yours. After each:
+//! The loop, accepting, receiving and sending are there. But the kernel is told once what to watch
+//! a client for, and never again. The steps below are yours. After each:
 //!
 //! ```text
 //! cargo run -p lab -- exercise epoll  # judges this file, and says what is next
@@ -10,52 +10,31 @@
 //!
 //! One solution is `epoll/src/main.rs`. Linux only; elsewhere the program says so.
 
-#[path = "../src/system.rs"]
-mod system;
-
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs};
+use epoll::{Batch, Epoll, EpollEvent, EpollFlags, Flags, key, token};
 use log::info;
 use slotmap::{DefaultKey, Key, SlotMap};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process::ExitCode;
-use system::{Batch, Epoll, EpollEvent, EpollFlags, Flags, key, token};
-
-/// The exercise to chapter 6: an echo server on epoll(7), level-triggered
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    let about = "The exercise to chapter 6: an echo server on epoll(7), level-triggered";
+    common::run(about, Reply::Echo, serve)
 }
 
-fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server {
-        listener: common::listen(&args.server)?,
-        epoll: system::create()?,
-        clients: SlotMap::new(),
-        reply: args.reply,
-        buffer: args.server.buffer(),
-    };
-    server.listener.set_nonblocking(true)?;
-    let null = token(DefaultKey::null());
-    server.epoll.add(&server.listener, EpollEvent::new(EpollFlags::EPOLLIN, null))?;
-    server.listener.announce()?;
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
+    listener.set_nonblocking(true)?;
+    let epoll = epoll::create()?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, token(DefaultKey::null())))?;
+    listener.announce()?;
+
+    let (clients, buffer) = (SlotMap::new(), args.buffer());
+    let mut server = Server { listener, epoll, clients, buffer, reply };
     let mut batch = vec![EpollEvent::empty(); 256];
     loop {
-        server.watch_listener()?;
-        let count = server.wait(&mut batch)?;
-        for event in &batch[..count] {
+        for event in server.wait(&mut batch)? {
             match key(event) {
                 client if client.is_null() => server.accept(),
                 client => server.handle(client, event.events()),
@@ -68,8 +47,8 @@ struct Server {
     listener: Listener,
     epoll: Epoll,
     clients: SlotMap<DefaultKey, Client>,
-    reply: Reply,
     buffer: Vec<u8>,
+    reply: Reply,
 }
 
 struct Client {
@@ -79,93 +58,60 @@ struct Client {
 }
 
 impl Server {
-    /// Step 2. A signal (EINTR; SIGSTOP and SIGCONT are enough) came first: nothing is ready then,
-    /// and nothing is wrong. Trap: `?` ends the server of everybody.
-    fn wait(&mut self, batch: &mut [EpollEvent]) -> io::Result<usize> {
+    /// Step 2. If a signal comes first (EINTR; SIGSTOP and SIGCONT are enough), nothing is ready
+    /// and nothing is wrong. Trap: `?` ends the server for every client.
+    fn wait<'b>(&self, batch: &'b mut [EpollEvent]) -> io::Result<&'b [EpollEvent]> {
         info!("waiting for the next event");
-        let count = self.epoll.wait(batch, system::timeout(self.listener.timeout()))?;
+        let count = self.epoll.wait(batch, epoll::timeout(None))?;
         info!("ready: {}", Batch(&batch[..count], |client| self.number(client)));
-        Ok(count)
-    }
-
-    /// Not while accepting is paused: it would be reported at every turn.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        let wanted = self.listener.wants_read();
-        let interest = if wanted { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
-        let mut event = EpollEvent::new(interest, token(DefaultKey::null()));
-        Ok(self.epoll.modify(&self.listener, &mut event)?)
+        Ok(&batch[..count])
     }
 
     fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) if connection.set_nonblocking(true).is_ok() => {
-                info!("new connection from {}", connection.peer());
-                let interest = EpollFlags::EPOLLIN;
-                let client = self.clients.insert(Client { connection, interest });
-                let event = EpollEvent::new(interest, token(client));
-                if self.epoll.add(&self.clients[client].connection, event).is_err() {
-                    self.clients.remove(client);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
+        let Some(connection) = self.listener.admit() else { return };
+        let interest = EpollFlags::EPOLLIN;
+        let client = self.clients.insert(Client { connection, interest });
+        let event = EpollEvent::new(interest, token(client));
+        if self.epoll.add(&self.clients[client].connection, event).is_err() {
+            self.clients.remove(client);
         }
     }
 
     /// EPOLLHUP and EPOLLERR come unasked: recv and send say what they mean.
     fn handle(&mut self, client: DefaultKey, flags: EpollFlags) {
-        // Closed since the kernel wrote the batch.
+        // It may have been closed since the kernel wrote the batch.
         let Some(Client { connection, .. }) = self.clients.get_mut(client) else { return };
         let broken = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
         if flags.intersects(EpollFlags::EPOLLIN | broken) && connection.wants_read() {
-            receive(connection, self.reply, &mut self.buffer);
+            connection.receive(&mut self.buffer, self.reply);
         }
-        if flags.intersects(EpollFlags::EPOLLOUT | broken) && connection.wants_write() {
-            send(connection);
+        if flags.intersects(EpollFlags::EPOLLOUT | broken) {
+            connection.send_queued();
         }
-        if connection.is_finished() {
-            self.close(client);
-        } else {
-            self.watch(client);
-        }
+        self.watch(client);
+        self.close_if_finished(client);
     }
 
     /// Step 1. Tell the kernel what to watch this client for from now on (`epoll.modify`): input
-    /// while we want to read, room while something is queued. Trap: what is watched and ready is
-    /// reported every time, wanted or not. And to tell it what it knows costs a system call.
+    /// while it is wanted (`wants_read`), room while something is queued (`wants_write`). Trap:
+    /// what is watched and ready is reported at every wait, wanted or not. And each call costs,
+    /// also one that tells the kernel what it already knows.
     fn watch(&mut self, client: DefaultKey) {
         let Client { connection, interest } = &self.clients[client];
         info!("{} is watched for {} as before", connection.peer(), Flags(*interest));
     }
 
-    /// Step 3. Drop this client: that closes its descriptor, and the kernel forgets it. Then
-    /// accepting may go on, if it was paused (`resume`). Trap: somebody later in the batch may be
-    /// this client, and the next client may get its number. What does `handle` do about that?
-    fn close(&mut self, client: DefaultKey) {
-        info!("{} is finished, and stays", self.clients[client].connection.peer());
+    /// Step 3. Drop this client if it is finished (`is_open` says so): that closes its descriptor,
+    /// and the kernel forgets it. Trap: another event of the batch may be for this client, and the
+    /// next client may get its number. What does `handle` do about that?
+    fn close_if_finished(&mut self, client: DefaultKey) {
+        if self.clients[client].connection.is_finished() {
+            info!("{} is finished, and stays", self.clients[client].connection.peer());
+        }
     }
 
-    fn number(&self, client: DefaultKey) -> Option<i32> {
+    fn number(&self, client: DefaultKey) -> Option<RawFd> {
         let client = self.clients.get(client)?;
         Some(client.connection.as_fd().as_raw_fd())
-    }
-}
-
-fn receive(connection: &mut Connection, reply: Reply, buffer: &mut [u8]) {
-    match connection.recv(buffer) {
-        Ok(count) => {
-            info!("received {} from {}", preview(&buffer[..count]), connection.peer());
-            reply.answer(&buffer[..count], connection.queue_mut());
-        }
-        Err(error) if would_block(&error) => {}
-        Err(_) => connection.abandon(),
-    }
-}
-
-fn send(connection: &mut Connection) {
-    match connection.send() {
-        Ok(count) => info!("sent {count} bytes to {}", connection.peer()),
-        Err(error) if would_block(&error) => {}
-        Err(_) => connection.abandon(),
     }
 }

@@ -1,7 +1,7 @@
 //! S1's 100k: "level-triggered it will go on telling, edge-triggered not". One socket, watched by
 //! two epoll instances, one in each way; so each question is put to both at the same moment.
 
-use crate::system::{self, Batch, Epoll, EpollEvent, EpollFlags};
+use crate::{Batch, Epoll, EpollEvent, EpollFlags};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -19,9 +19,13 @@ struct Watched {
 }
 
 /// Shows on standard output what the two report, step by step.
-pub fn show() -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system refuses.
+pub fn show_level_and_edge() -> io::Result<()> {
     let (mut sender, socket) = connected()?;
-    let (level, edge) = (system::create()?, system::create()?);
+    let (level, edge) = (crate::create()?, crate::create()?);
     level.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
     edge.add(&socket, edge_event())?;
     let mut watched = Watched { socket, level, edge };
@@ -39,7 +43,7 @@ pub fn show() -> io::Result<()> {
     watched.until_there(SENT - READ + 1)?;
     watched.ask("1 byte more sent")?;
 
-    // The notes have only arrivals. To tell the kernel again counts as one.
+    // The notes have only arrivals. MOD makes the kernel look again, which is an edge, too.
     watched.edge.modify(&watched.socket, &mut edge_event())?;
     watched.ask("EPOLL_CTL_MOD, nothing changed")?;
 
@@ -90,7 +94,7 @@ impl Watched {
     /// What one of the two reports now, without waiting.
     fn report(&self, epoll: &Epoll) -> io::Result<String> {
         let mut batch = [EpollEvent::empty(); 2];
-        let count = epoll.wait(&mut batch, system::timeout(Some(Duration::ZERO)))?;
+        let count = epoll.wait(&mut batch, crate::timeout(Some(Duration::ZERO)))?;
         Ok(Batch(&batch[..count], |_| Some(self.socket.as_fd().as_raw_fd())).to_string())
     }
 }

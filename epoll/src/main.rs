@@ -1,9 +1,9 @@
 //! One thread, many clients: `epoll(7)`, level-triggered. The kernel keeps the list.
 //!
 //! The server of note S4, and of S1 in its level-triggered form. select and poll are told at every
-//! call whom to watch. epoll is told once, when a client comes, and again when what we want of the
-//! client changes; and it gives back only those that are ready. So a turn costs as much as there
-//! is to do, however many clients are idle.
+//! call what to watch. epoll is told once, when a client comes, and again when the interest in it
+//! changes; and it returns only the clients that are ready. So a turn costs as much as there is to
+//! do, however many clients are idle.
 //!
 //! ```text
 //! cargo run -p epoll             # in one terminal
@@ -14,251 +14,153 @@
 //! a message costs two `EPOLL_CTL_MOD`, one to watch for room and one to stop doing so. That is
 //! the price of a queue with this interface; `epoll_direct` does not pay it.
 //!
-//! Limits: Linux only. Files on disk cannot be watched (EPERM). How many clients: as many as there
-//! are descriptors.
+//! Limits: Linux only. Files on disk cannot be watched (EPERM). As many clients as there are
+//! descriptors (`ulimit -n`).
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod reuse;
-mod system;
 
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs};
+use epoll::{Batch, Epoll, EpollEvent, EpollFlags, Flags, key, token};
 use log::info;
 use nix::errno::Errno;
 use slotmap::{DefaultKey, Key, SlotMap};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process::ExitCode;
-use system::{Batch, Epoll, EpollEvent, EpollFlags, Flags, key, token};
 
-/// An echo server on epoll(7), level-triggered: interest lives in the kernel (notes S1, S4)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
-
-/// How many events one wait brings at most. The others come with the next, before anybody who was
-/// in this one comes again: a short batch is a fair one.
+/// How many events one wait brings at most. The other ready clients come with the next wait, before
+/// those of this batch come again.
 const BATCH: usize = 256;
 
-/// What makes recv worth trying: data or the end of input (IN), or news that only a call can tell
-/// (HUP, ERR; nobody asks for these two, they always come).
-const READABLE: EpollFlags =
-    EpollFlags::EPOLLIN.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
-
-/// What makes send worth trying: room, or the news that there will never be any.
-const WRITABLE: EpollFlags =
-    EpollFlags::EPOLLOUT.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
+/// A hang-up or an error: always reported, and only recv or send can tell what it is.
+const BROKEN: EpollFlags = EpollFlags::EPOLLHUP.union(EpollFlags::EPOLLERR);
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    let about = "An echo server on epoll(7), level-triggered: interest lives in the kernel";
+    common::run(about, Reply::Echo, |args, reply| serve(args, reply, false))
 }
 
 /// The loop of every readiness server: wait until something is ready, handle what is, wait again.
-fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server::new(args)?;
+///
+/// `send_at_once` is all that `epoll_direct` does in another way, see `handle`.
+pub fn serve(args: &ServerArgs, reply: Reply, send_at_once: bool) -> io::Result<()> {
+    let mut server = Server::new(args, reply, send_at_once)?;
     server.listener.announce()?;
+
     let mut batch = vec![EpollEvent::empty(); BATCH];
     loop {
-        let count = server.wait(&mut batch)?;
-        for event in &batch[..count] {
-            let client = key(event);
-            if client.is_null() {
-                server.accept();
-            } else {
-                server.handle(client, event.events());
+        let mut new_client = false;
+        for event in server.wait(&mut batch)? {
+            match key(event) {
+                client if client.is_null() => new_client = true,
+                client => server.handle(client, event.events()),
             }
+        }
+        // Last, so that the descriptors just closed are free again.
+        if new_client {
+            server.accept();
         }
     }
 }
 
 struct Server {
     listener: Listener,
-    /// What the kernel was last told to watch the listener for.
-    listener_interest: EpollFlags,
     epoll: Epoll,
-    /// By a key that is used once. The notes look clients up by descriptor, and the kernel gives
+    /// By a key that is used once. The notes look clients up by descriptor, but the kernel gives
     /// the number of a closed descriptor to the next client.
     clients: SlotMap<DefaultKey, Client>,
-    reply: Reply,
-    /// What one recv fills. One for all clients: what it holds is queued before the next recv.
+    /// What one recv fills, for all clients: its contents are queued before the next recv.
     buffer: Vec<u8>,
+    reply: Reply,
+    send_at_once: bool,
 }
 
 struct Client {
     connection: Connection,
-    /// What the kernel was last told to watch it for. To tell it again is a system call.
+    /// What the kernel was last told to watch it for: each change is a system call.
     interest: EpollFlags,
 }
 
 impl Server {
-    fn new(args: &Args) -> io::Result<Self> {
-        let listener = common::listen(&args.server)?;
-        // Between "readable" and accept the client may have gone. A blocking accept would then
-        // sleep, and everybody else with it (accept(2)).
+    fn new(args: &ServerArgs, reply: Reply, send_at_once: bool) -> io::Result<Self> {
+        let listener = common::listen(args)?;
+        // No call in the loop may wait except epoll_wait: the others would wait with it.
         listener.set_nonblocking(true)?;
-        let epoll = system::create()?;
-        let listener_interest = EpollFlags::EPOLLIN;
-        epoll.add(&listener, EpollEvent::new(listener_interest, token(DefaultKey::null())))?;
-        Ok(Self {
-            listener,
-            listener_interest,
-            epoll,
-            clients: SlotMap::new(),
-            reply: args.reply,
-            buffer: args.server.buffer(),
-        })
+        let epoll = epoll::create()?;
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, token(DefaultKey::null())))?;
+        let (clients, buffer) = (SlotMap::new(), args.buffer());
+        Ok(Self { listener, epoll, clients, buffer, reply, send_at_once })
     }
 
-    /// Sleeps until something is ready. Nobody is named: the kernel has the list. How many events
-    /// it wrote into `batch`.
-    fn wait(&mut self, batch: &mut [EpollEvent]) -> io::Result<usize> {
-        self.watch_listener()?;
+    /// Sleeps until something is ready. Nothing is handed over: the kernel has the list.
+    fn wait<'b>(&self, batch: &'b mut [EpollEvent]) -> io::Result<&'b [EpollEvent]> {
         info!("waiting for the next event");
-        // No time-out, unless accepting is paused for want of descriptors.
-        let timeout = system::timeout(self.listener.timeout());
-        let count = match self.epoll.wait(batch, timeout) {
+        let count = match self.epoll.wait(batch, epoll::timeout(None)) {
             Ok(count) => count,
-            // A signal came first (EINTR); even SIGSTOP and SIGCONT, without any handler.
+            // A signal came first; even SIGSTOP and SIGCONT, without any handler.
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
         info!("ready: {}", Batch(&batch[..count], |client| self.number(client)));
-        Ok(count)
+        Ok(&batch[..count])
     }
 
-    /// While there is no descriptor for a new client the listener would be reported at every turn.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        let accepting = self.listener.wants_read();
-        let interest = if accepting { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
-        if interest != self.listener_interest {
-            let mut event = EpollEvent::new(interest, token(DefaultKey::null()));
-            self.epoll.modify(&self.listener, &mut event)?;
-            self.listener_interest = interest;
-        }
-        Ok(())
-    }
-
-    /// One new client. If more are waiting, the listener is still ready at the next turn.
+    /// One new client: from here on the kernel watches it, until its descriptor is closed. If more
+    /// clients are waiting, the listener is ready again at the next turn.
     fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                match self.add(connection) {
-                    Ok(()) => info!("new connection from {peer}, descriptor {fd}"),
-                    Err(error) => info!("turning away {peer}: {}", reason(&error)),
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
-        }
-    }
-
-    /// From here on the kernel watches this client, until its descriptor is closed.
-    fn add(&mut self, connection: Connection) -> io::Result<()> {
-        connection.set_nonblocking(true)?;
+        let Some(connection) = self.listener.admit() else { return };
         let interest = EpollFlags::EPOLLIN;
         let client = self.clients.insert(Client { connection, interest });
-        let event = EpollEvent::new(interest, token(client));
-        let added = self.epoll.add(&self.clients[client].connection, event);
-        if added.is_err() {
-            self.clients.remove(client);
+        let connection = &mut self.clients[client].connection;
+        if let Err(error) = self.epoll.add(&*connection, EpollEvent::new(interest, token(client))) {
+            connection.lose(&error.into());
+            self.close_if_finished(client);
         }
-        Ok(added?)
     }
 
-    /// What one event says of one client. IN before HUP: what came before the end is still there
-    /// to be read.
+    /// What one event says of one client. Receiving comes first: what was sent before a hang-up is
+    /// still there to be read.
     fn handle(&mut self, client: DefaultKey, flags: EpollFlags) {
-        // Closed since the kernel wrote the batch. Its descriptor number may be somebody else's by
-        // now; its key is not.
-        let Some(Client { connection, .. }) = self.clients.get(client) else { return };
-        if flags.intersects(READABLE) && connection.wants_read() {
-            self.receive(client);
+        // It may have been closed since the kernel wrote the batch. Its descriptor number may
+        // belong to another client by now; its key does not.
+        let Some(Client { connection, .. }) = self.clients.get_mut(client) else { return };
+        // A socket nearly always has room, so a send may be tried before epoll reports room. It has
+        // none if the last send left something queued.
+        let try_at_once = self.send_at_once && !connection.wants_write();
+        if flags.intersects(EpollFlags::EPOLLIN | BROKEN) && connection.wants_read() {
+            connection.receive(&mut self.buffer, self.reply);
         }
-        if flags.intersects(WRITABLE) && self.clients[client].connection.wants_write() {
-            self.send(client);
+        if flags.intersects(EpollFlags::EPOLLOUT | BROKEN) || try_at_once {
+            connection.send_queued();
         }
         self.watch(client);
+        self.close_if_finished(client);
     }
 
-    /// One recv: what it brought is answered into the queue, and sending waits for its own event.
-    fn receive(&mut self, client: DefaultKey) {
-        let connection = &mut self.clients[client].connection;
-        let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            // The client sends no more, but it may still read: what is queued goes out first.
-            Ok(0) => info!("no more data from {peer}"),
-            Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {peer}", preview(data));
-                self.reply.answer(data, connection.queue_mut());
-            }
-            // Readiness is a hint: recv has the last word.
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
-        }
-    }
-
-    /// One send of what is queued. What the kernel does not take stays queued, and EPOLLOUT
-    /// watched.
-    fn send(&mut self, client: DefaultKey) {
-        let connection = &mut self.clients[client].connection;
-        let peer = connection.peer();
-        info!("sending {} to {peer}", preview(connection.queue().waiting()));
-        match connection.send() {
-            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
-        }
-    }
-
-    /// Tells the kernel what we want of this client from now on, if that is not what it was. Level
-    /// means that it reports what is watched and ready every time: input that we do not want to
-    /// read yet, or room that we have no use for, would wake us for ever.
+    /// Tells the kernel what to watch this client for, if that has changed. Level-triggered epoll
+    /// reports what is watched and ready at every wait: input that is not to be read yet, or room
+    /// that is not needed, would wake us again and again.
     fn watch(&mut self, client: DefaultKey) {
         let Client { connection, interest } = &mut self.clients[client];
-        if connection.is_finished() {
-            return self.close(client);
-        }
         let mut wanted = EpollFlags::empty();
         wanted.set(EpollFlags::EPOLLIN, connection.wants_read());
         wanted.set(EpollFlags::EPOLLOUT, connection.wants_write());
-        if wanted != *interest {
+        if wanted != *interest && !connection.is_finished() {
             let fd = connection.as_fd().as_raw_fd();
             info!("descriptor {fd}: EPOLL_CTL_MOD to {}", Flags(wanted));
-            match self.epoll.modify(connection, &mut EpollEvent::new(wanted, token(client))) {
+            match self.epoll.modify(&*connection, &mut EpollEvent::new(wanted, token(client))) {
                 Ok(()) => *interest = wanted,
-                Err(error) => {
-                    self.lose(client, &error.into());
-                    self.close(client);
-                }
+                Err(error) => connection.lose(&error.into()),
             }
         }
-    }
-
-    /// An error ends this connection and no other. Its address was kept from accept: a socket that
-    /// was reset no longer knows it.
-    fn lose(&mut self, client: DefaultKey, error: &io::Error) {
-        let connection = &mut self.clients[client].connection;
-        info!("lost {}: {}", connection.peer(), reason(error));
-        connection.abandon();
     }
 
     /// Dropping the connection closes its descriptor, and the kernel stops watching. It would not
     /// if the socket had a second descriptor (dup, fork): then EPOLL_CTL_DEL has to come first.
-    fn close(&mut self, client: DefaultKey) {
-        if let Some(Client { connection, .. }) = self.clients.remove(client) {
-            info!("closing {}", connection.peer());
-            self.listener.resume();
+    fn close_if_finished(&mut self, client: DefaultKey) {
+        if !self.clients[client].connection.is_open() {
+            self.clients.remove(client);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What an edge is, and what it costs to be told only once.
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
-use lab::rig::{Rig, read_text};
+use lab::rig::{Rig, connect, read_text};
 use socket2::SockRef;
 use std::io::Write;
 use std::process::Command;
@@ -72,6 +72,24 @@ fn a_budget_ends_a_turn_and_the_work_left_over_is_remembered() {
     server.hear("waiting for the next event, work is left over");
     assert_eq!(read_text(&mut greedy, 5000), "x".repeat(5000));
     assert_eq!(read_text(&mut modest, 6), "me too");
+}
+
+/// One edge may stand for many clients. The listener has a budget too: between two waits, when the
+/// others have their turn, it takes only so many.
+#[test]
+fn accepting_many_makes_nobody_wait_for_the_last() {
+    const NEW: usize = 200;
+    let mut server = Rig::start(EDGE, &["--backlog", "300"]);
+    let addr = server.addr();
+    let _new: Vec<_> = server.while_held(|| (0..NEW).map(|_| connect(addr)).collect());
+    let (mut accepted, mut most) = (0, 0);
+    while accepted < NEW {
+        let lines = server.hear_all("waiting for the next event");
+        let turn = lines.iter().filter(|line| line.contains("new connection from")).count();
+        accepted += turn;
+        most = most.max(turn);
+    }
+    assert!(most < NEW, "it waited until all {NEW} were accepted");
 }
 
 #[test]

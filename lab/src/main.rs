@@ -1,6 +1,7 @@
 //! The command line of the laboratory: `cargo run -p lab -- check select`.
 
 use clap::Parser;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
 /// Judges servers, measures them, shows how they work, and holds the course's documents to its code
@@ -19,6 +20,10 @@ enum Lab {
 }
 
 fn main() -> ExitCode {
+    // Ignoring it is inherited, and then no child can be waited for (wait(2)).
+    #[expect(unsafe_code, reason = "nix offers no other way to reset a signal")]
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
     match common::parse() {
         Lab::Bench(args) => lab::bench::main(&args),
         Lab::Check(args) => lab::check::main(&args),

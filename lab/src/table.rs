@@ -15,12 +15,12 @@ pub(crate) fn columns() -> usize {
 }
 
 /// An empty table with these headings.
-pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+pub(crate) fn table(headings: impl AsRef<[&'static str]>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
     // Cells are wrapped by us: the table would cut a figure in two.
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings);
+    table.set_header(headings.as_ref());
     table
 }
 

@@ -82,7 +82,7 @@ fn a_solution_holds_all_that_the_exercise_asks() {
     assert!(!stdout.contains("\nshort "), "{stdout}");
     // One client at a time is the lesson, and not what the learner has to mend.
     assert!(stdout.contains("\nexcept  interleaved "), "{stdout}");
-    assert!(stdout.ends_with(" hold: all. It is blocking/src/conversation.rs\n"), "{stdout}");
+    assert!(stdout.ends_with(" hold: all. It is blocking/src/lib.rs\n"), "{stdout}");
     let select = ["select", "--solution", "--only", "echo", "--only", "many_clients"];
     let (status, stdout, _) = output(exercise(&select));
     assert_eq!(status, Some(0), "{stdout}");

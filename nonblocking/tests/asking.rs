@@ -19,7 +19,7 @@ fn accepted(server: &mut Rig) -> (TcpStream, u32) {
 fn leave(server: &mut Rig, client: TcpStream) -> (u64, u64) {
     let peer = client.local_addr().expect("connected");
     drop(client);
-    let line = server.hear(&format!("closing {peer}: asked "));
+    let line = server.hear(&format!("{peer} was asked "));
     let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
     assert_eq!(numbers.len(), 2, "two numbers: {line}");
     (numbers[0], numbers[1])
@@ -37,11 +37,11 @@ fn whoever_says_nothing_is_asked_in_vain_again_and_again() {
         busy.write_all(b"x").expect("connected");
         assert_eq!(read_text(&mut busy, 1), "X");
     }
-    // Each message took a turn of its own, and each turn begins with an accept.
+    // Each message took a turn of its own, and each turn ends with an accept.
     let _newcomer = server.client();
-    let line = server.hear("new connection from");
-    let vain = line.split_once("accept in vain: ").map(|(_, vain)| vain.trim_end_matches(')'));
-    let vain: Option<u64> = vain.and_then(|vain| vain.parse().ok());
+    server.hear("new connection from");
+    let line = server.hear("accept in vain before: ");
+    let vain: Option<u64> = line.rsplit(' ').next().and_then(|vain| vain.parse().ok());
     assert!(vain >= Some(MESSAGES - 1), "{line}");
 
     let (asked, in_vain) = leave(&mut server, busy);
@@ -79,13 +79,15 @@ fn a_silent_client_holds_nobody_up() {
 }
 
 /// What the kernel does not take is offered again. The notes drop it: one `except` for recv and
-/// send takes "no room" for "nothing received".
+/// send takes "no room" for "nothing received". It is narrated once, and each call is counted.
 #[test]
 fn what_could_not_be_sent_is_sent_later() {
     const MIB: usize = 1 << 20;
     let message: Vec<u8> = (0..32 * MIB).map(|n| b"abcdefghijklmnopqrstuvwxyz\n"[n % 27]).collect();
     let mut server = Rig::start(NONBLOCKING, &["--chunk", "65536"]);
+    let (mut other, _) = accepted(&mut server);
     let (client, _) = accepted(&mut server);
+    let peer = client.local_addr().expect("connected").to_string();
     let mut sending = client.try_clone().expect("an open socket");
     let expected = message.to_ascii_uppercase();
     let sender = std::thread::spawn(move || {
@@ -93,9 +95,27 @@ fn what_could_not_be_sent_is_sent_later() {
         sending.shutdown(Shutdown::Write).expect("connected");
     });
     // Nothing is read before the server has found that there is no room.
-    server.hear("no room for");
+    let mut narration = server.hear_all("no room for");
+    // Each message takes a turn at least, and each turn offers again what had no room.
+    for _ in 0..200 {
+        other.write_all(b"x").expect("connected");
+        assert_eq!(read_text(&mut other, 1), "X");
+    }
+    drop(other);
+    let lines = server.hear_all(" was asked ");
+    let told = lines.iter().filter(|line| line.contains(&peer)).count();
+    assert!(told < 20, "what is offered again in each turn is not told in each: {told} times");
+    narration.extend(lines);
     let mut answer = Vec::new();
     (&client).read_to_end(&mut answer).expect("the answer and a clean end");
     sender.join().expect("all was taken");
     assert!(answer == expected, "{} of {} bytes, or other ones", answer.len(), expected.len());
+    // Calls that had a result are narrated, and only the others are counted as in vain.
+    narration.extend(server.hear_all(&format!("closing {peer}")));
+    let words = ["received ", "no more data ", " bytes left for ", "output queue for "];
+    let narrated =
+        |line: &&String| line.contains(&peer) && words.iter().any(|words| line.contains(words));
+    let results = narration.iter().filter(narrated).count();
+    let (asked, in_vain) = leave(&mut server, client);
+    assert_eq!(asked - in_vain, results as u64, "asked {asked} times, {in_vain} in vain");
 }

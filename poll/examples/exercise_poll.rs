@@ -1,7 +1,7 @@
 //! Exercise to chapter 5: finish a server on poll(2).
 //!
-//! Loop, accept, receive and send are there. But poll is asked for input only, so nothing is ever
-//! sent. The steps in the functions are yours. After each:
+//! The loop, accepting, receiving and sending are there. But poll is asked for input only, so
+//! nothing is ever sent. The steps below are yours. After each:
 //!
 //! ```text
 //! cargo run -p lab -- exercise poll  # judges this file, and says what is next
@@ -10,139 +10,81 @@
 //!
 //! One solution is `poll/src/main.rs`.
 
-#[path = "../src/entries.rs"]
-mod entries;
-
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
-use entries::{Shown, emptied, refused, reported, timeout};
+use common::{Connection, Listener, Reply, ServerArgs};
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use poll::{Shown, refused, reported};
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-/// The exercise to chapter 5: an echo server on poll(2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("The exercise to chapter 5: an echo server on poll(2)", Reply::Echo, serve)
 }
 
-fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server {
-        listener: common::listen(&args.server)?,
-        clients: Vec::new(),
-        reply: args.reply,
-        buffer: args.server.buffer(),
-    };
-    server.listener.set_nonblocking(true)?;
-    server.listener.announce()?;
-    let mut list = Vec::new();
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
+    listener.set_nonblocking(true)?;
+    listener.announce()?;
+
+    let mut clients: Vec<Connection> = Vec::new();
+    let mut buffer = args.buffer();
     loop {
-        for (position, flags) in server.wait(&mut list)? {
-            match position {
-                0 => server.accept(),
-                n => server.handle(n - 1, flags),
-            }
+        let ready = wait(&listener, &clients)?;
+        for &(n, flags) in &ready.clients {
+            handle(&mut clients[n], flags, &mut buffer, reply);
         }
-        server.close_finished();
+        // Step 2. Keep the clients that are not finished (`is_finished`). Dropping a client closes
+        // its connection. Trap: do it here, at the end of the turn. Earlier, the positions of the
+        // other clients would change.
+
+        if ready.new_client {
+            clients.extend(listener.admit());
+        }
     }
 }
 
-struct Server {
-    listener: Listener,
-    clients: Vec<Connection>,
-    reply: Reply,
-    buffer: Vec<u8>,
-}
-
-/// Step 1. What to watch a client for: input, and room while something is queued for it. Trap:
-/// room is nearly always there, the end of input is reported for ever, and who leaves its answers
-/// unread is not to be read from (`wants_write`, `wants_read`). Whom you ask for nothing is silent.
+/// Step 1. What to watch a client for: input, and room while something is queued for it. Trap: room
+/// is nearly always there, the end of input is reported at every call, and a client that leaves its
+/// answers unread must not be read from (`wants_write`, `wants_read`). If you ask for what you will
+/// not act on, poll returns at once, every time.
 fn events_of(client: &Connection) -> PollFlags {
     info!("{} bytes wait for {}", client.queue().len(), client.peer());
     PollFlags::POLLIN
 }
 
-impl Server {
-    /// Who is ready, as a position in the list: 0 is the listener, n + 1 is client n.
-    fn wait(&self, kept: &mut Vec<PollFd<'static>>) -> io::Result<Vec<(usize, PollFlags)>> {
-        let mut list = emptied(std::mem::take(kept));
-        // Step 3, the last. While accepting is paused (`wants_read` says no) the listener is asked for
-        // nothing. Trap: it keeps its entry all the same, or all the positions move; and without
-        // that question a pause does not end.
-        list.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
-        list.extend(self.clients.iter().map(|c| PollFd::new(c.as_fd(), events_of(c))));
-        info!("waiting for the next event: {}", Shown(&list, PollFd::events));
-        let wait = self.listener.timeout().map_or(PollTimeout::NONE, timeout);
-        match poll(&mut list, wait) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(refused(errno, list.len())),
-        }
-        let found = list.iter().map(reported).enumerate().filter(|(_, flags)| !flags.is_empty());
-        let ready = found.collect();
-        *kept = emptied(list);
-        Ok(ready)
-    }
+/// What poll reported. A client is its position in the list.
+struct Ready {
+    new_client: bool,
+    clients: Vec<(usize, PollFlags)>,
+}
 
-    fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) if connection.set_nonblocking(true).is_ok() => {
-                info!("new connection from {}", connection.peer());
-                self.clients.push(connection);
-            }
-            Ok(_) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
-        }
-    }
+/// Says what to watch, sleeps until some of it is ready, and finds out what is.
+fn wait(listener: &Listener, clients: &[Connection]) -> io::Result<Ready> {
+    let mut list = vec![PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    list.extend(clients.iter().map(|client| PollFd::new(client.as_fd(), events_of(client))));
+    info!("waiting for the next event: {}", Shown(&list, PollFd::events));
 
-    /// POLLHUP and POLLERR come unasked: recv and send say what they mean.
-    fn handle(&mut self, client: usize, flags: PollFlags) {
-        let broken = PollFlags::POLLHUP | PollFlags::POLLERR;
-        if flags.intersects(PollFlags::POLLIN | broken) && self.clients[client].wants_read() {
-            self.receive(client);
-        }
-        if flags.intersects(PollFlags::POLLOUT | broken) && self.clients[client].wants_write() {
-            self.send(client);
-        }
+    match poll(&mut list, PollTimeout::NONE) {
+        // EINTR: a signal came first, and no entry is marked.
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(refused(errno, list.len())),
     }
+    info!("ready: {}", Shown(&list, reported));
 
-    fn receive(&mut self, client: usize) {
-        let connection = &mut self.clients[client];
-        match connection.recv(&mut self.buffer) {
-            Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {}", preview(data), connection.peer());
-                self.reply.answer(data, connection.queue_mut());
-            }
-            Err(error) if would_block(&error) => {}
-            Err(_) => connection.abandon(),
-        }
+    let mut flags = list.iter().map(reported);
+    let new_client = flags.next().is_some_and(|listener| !listener.is_empty());
+    Ok(Ready { new_client, clients: flags.enumerate().filter(|(_, f)| !f.is_empty()).collect() })
+}
+
+/// POLLHUP and POLLERR come unasked: recv and send say what they mean.
+fn handle(client: &mut Connection, flags: PollFlags, buffer: &mut [u8], reply: Reply) {
+    let broken = PollFlags::POLLHUP | PollFlags::POLLERR;
+    if flags.intersects(PollFlags::POLLIN | broken) && client.wants_read() {
+        client.receive(buffer, reply);
     }
-
-    fn send(&mut self, client: usize) {
-        let connection = &mut self.clients[client];
-        match connection.send() {
-            Ok(count) => info!("sent {count} bytes to {}", connection.peer()),
-            Err(error) if would_block(&error) => {}
-            Err(_) => connection.abandon(),
-        }
+    if flags.intersects(PollFlags::POLLOUT | broken) {
+        client.send_queued();
     }
-
-    /// Step 2. Whoever is finished (`is_finished`) is closed: dropped. Then accepting may go on, if
-    /// it was paused (`resume`; no check sees this: a pause also ends by itself, in half a second).
-    /// Trap: not earlier in the turn, for positions would move.
-    fn close_finished(&mut self) {}
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Readable when one of the two signals has come.
+#[derive(Debug)]
 pub struct Signals {
     woken: UnixStream,
     /// Which one came last.
@@ -29,6 +30,10 @@ pub struct Signals {
 
 impl Signals {
     /// From here on the two signals end nothing by themselves.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no descriptors left, or does not let the program handle these signals.
     pub fn new() -> io::Result<Self> {
         let (woken, wake) = UnixStream::pair()?;
         // A loop must never sleep but in poll. The handler's end needs no such care: signal-hook
@@ -47,18 +52,24 @@ impl Signals {
         Ok(Self { woken, number })
     }
 
-    /// Takes the bytes, or poll would report them for ever. Whether there were any: several at once
+    /// Takes the bytes, or poll would report them again. Whether there were any: several at once
     /// count as one signal. (The kernel itself may make one of those that come together.)
     pub fn take(&mut self) -> bool {
         matches!(self.woken.read(&mut [0; 64]), Ok(count) if count > 0)
     }
 
     /// The number of the one that came last.
+    ///
+    /// # Panics
+    ///
+    /// Never: SIGINT and SIGTERM have small numbers.
+    #[must_use]
     pub fn number(&self) -> u8 {
         u8::try_from(self.number.load(Ordering::Relaxed)).expect("signals have small numbers")
     }
 
     /// The name of the one that came last.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         signal_name(self.number().into()).unwrap_or("a signal")
     }

@@ -2,9 +2,13 @@
 //! in one entry, so each test holds the server meanwhile.
 
 use lab::rig::{Rig, connect, read_text};
+#[cfg(target_os = "linux")]
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 const POLL: &str = env!("CARGO_BIN_EXE_poll");
@@ -54,7 +58,7 @@ fn one_turn_reports_all_who_are_ready() {
 }
 
 /// The notes wait for POLLHUP when a client leaves. It does not come: an end of input is POLLIN,
-/// and recv's 0. (Some systems add POLLHUP; none reports it alone.)
+/// and recv's 0. (macOS adds POLLHUP.)
 #[test]
 fn an_end_of_input_is_pollin() {
     let (mut server, client, fd) = one_client();
@@ -98,4 +102,73 @@ fn data_before_a_reset_is_received() {
     }
     server.hear("lost");
     server.hear("closing");
+}
+
+/// What poll reports of a socket, asked for `events`; without waiting.
+#[cfg(target_os = "linux")]
+fn flags(socket: &impl AsFd, events: PollFlags) -> PollFlags {
+    let mut entries = [PollFd::new(socket.as_fd(), events)];
+    poll(&mut entries, PollTimeout::ZERO).expect("one open descriptor");
+    entries[0].revents().expect("flags that nix knows")
+}
+
+/// POLLHUP does not mean that the client has gone: our own shutdown of both directions sets it,
+/// while the client is still there.
+#[cfg(target_os = "linux")]
+#[test]
+fn our_own_shutdown_is_pollhup() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let _client = connect(listener.local_addr().expect("bound"));
+    let (server, _) = listener.accept().expect("it has connected");
+    server.shutdown(Shutdown::Both).expect("connected");
+    let both = PollFlags::POLLIN | PollFlags::POLLOUT;
+    assert_eq!(flags(&server, both), both | PollFlags::POLLHUP);
+}
+
+/// There is nothing to read and nobody to end it: the only case in which POLLHUP comes alone though
+/// POLLIN was asked for.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_was_never_connected_is_pollhup_alone() {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("descriptors are free");
+    assert_eq!(flags(&socket, PollFlags::POLLIN), PollFlags::POLLHUP);
+    let both = PollFlags::POLLIN | PollFlags::POLLOUT;
+    assert_eq!(flags(&socket, both), PollFlags::POLLOUT | PollFlags::POLLHUP);
+}
+
+/// recv and send fetch an error. The notice that MSG_ZEROCOPY is done with our bytes is none: it
+/// waits in a queue of its own, and poll reports POLLERR until that is read.
+#[cfg(target_os = "linux")]
+#[test]
+fn neither_recv_nor_send_fetches_the_notice_of_a_zero_copy_send() {
+    use nix::sys::socket::{MsgFlags, recvmsg, setsockopt};
+    use std::io::{ErrorKind, IoSliceMut, Read};
+    use std::os::fd::AsRawFd;
+    mod options {
+        use nix::{libc, setsockopt_impl, sockopt_impl};
+        sockopt_impl!(ZeroCopy, SetOnly, libc::SOL_SOCKET, libc::SO_ZEROCOPY, bool);
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = connect(listener.local_addr().expect("bound"));
+    let (mut server, _) = listener.accept().expect("it has connected");
+    server.set_nonblocking(true).expect("an open socket");
+    setsockopt(&server, options::ZeroCopy, &true).expect("Linux 4.14 or later");
+    let sent = SockRef::from(&server).send_with_flags(&[b'x'; 10_000], nix::libc::MSG_ZEROCOPY);
+    assert_eq!(sent.expect("there is room"), 10_000);
+    // The client's kernel has them; then ours is done with them.
+    let mut entries = [PollFd::new(server.as_fd(), PollFlags::empty())];
+    assert_eq!(poll(&mut entries, PollTimeout::from(20_000_u16)).expect("one descriptor"), 1);
+    assert_eq!(flags(&server, PollFlags::POLLIN), PollFlags::POLLERR);
+    let received = server.read(&mut [0]).expect_err("nothing was sent to us");
+    assert_eq!(received.kind(), ErrorKind::WouldBlock);
+    server.write_all(b"y").expect("no error is in the way");
+    assert_eq!(flags(&server, PollFlags::POLLIN), PollFlags::POLLERR);
+    let mut control = nix::cmsg_space!([u8; 256]);
+    let mut nothing = [0; 1];
+    let mut bytes = [IoSliceMut::new(&mut nothing)];
+    let queue = MsgFlags::MSG_ERRQUEUE;
+    recvmsg::<()>(server.as_raw_fd(), &mut bytes, Some(&mut control), queue).expect("the notice");
+    assert_eq!(flags(&server, PollFlags::POLLIN), PollFlags::empty());
+    drop(client);
 }

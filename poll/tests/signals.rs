@@ -14,8 +14,8 @@ fn start(deadline: &str) -> Rig {
     Rig::start(env!("CARGO_BIN_EXE_signals"), &["--deadline", deadline, "--chunk", "65536"])
 }
 
-/// The byte at this place in what a greedy client sends: a letter, so that the narration shows it as
-/// it is.
+/// The byte at this place in what a greedy client sends: a letter, so that the narration shows it
+/// as it is.
 fn pattern(at: usize) -> u8 {
     b"abcdefghijklmnopqrstuvwxyz"[(at + at / 251) % 26]
 }
@@ -130,8 +130,8 @@ fn an_idle_client_is_waited_for_a_second_at_most() {
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
-/// One that goes on talking after it was told is still listening, perhaps to what it was sent: a
-/// close would meet its words with a reset, and destroy that.
+/// A client that sends on after it was told may still have answers to receive. To close would meet
+/// its bytes with a reset, and what our kernel had not sent yet would be lost.
 #[test]
 fn a_client_that_talks_on_is_not_closed_under_its_words() {
     let mut server = start(FAR);

@@ -30,6 +30,17 @@ fn the_operator_answers_the_one_that_spoke_last_or_anyone_by_number() {
     assert_eq!(read_text(&mut first, 10), "回答 one");
 }
 
+/// A line that a client makes up for another one is marked as its own.
+#[test]
+fn no_client_can_speak_for_another() {
+    let mut room = room();
+    let mut forger = room.client();
+    say(&mut forger, "hi\nclient 2: I agree\r\nthe operator has left");
+    for line in ["hi", "client 2: I agree", "the operator has left"] {
+        assert_eq!(room.line(), format!("client 1: {line}"));
+    }
+}
+
 /// The notes' room sleeps in input(): B would not be heard, C not accepted, A's leaving not seen.
 #[test]
 fn an_operator_who_does_not_answer_holds_nobody_up() {

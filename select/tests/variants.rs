@@ -142,3 +142,16 @@ fn daytime_leaves_a_client_that_stays() {
     assert!(client.read(&mut line).expect("the time of day") > 0);
     server.hear(&format!("closing {}", client.local_addr().expect("connected")));
 }
+
+/// Taking an urgent byte does not end the asking: the next one is taken as well.
+#[test]
+#[cfg(target_os = "linux")]
+fn select_takes_one_urgent_byte_after_the_other() {
+    let mut server = Rig::start(env!("CARGO_BIN_EXE_select"), &[]);
+    let mut client = server.client();
+    for byte in ["!", "?"] {
+        socket2::SockRef::from(&client).send_out_of_band(byte.as_bytes()).expect("connected");
+        server.hear(&format!("urgent byte b'{byte}'"));
+        assert_eq!(ask(&mut client, "hello"), "hello");
+    }
+}

@@ -13,103 +13,82 @@
 #[path = "../src/executor.rs"]
 mod executor;
 
-use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
 use executor::{Executor, Readiness};
 use log::info;
 use std::io;
-use std::net::TcpStream;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The exercise to chapter 12: an echo server of coroutines, async fn for each client
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(args))
+    let about =
+        "The exercise to chapter 12: an echo server of coroutines, async fn for each client";
+    common::run(about, Reply::Echo, serve)
 }
 
 /// The whole main loop: run the tasks.
-fn serve(args: Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
     listener.set_nonblocking(true)?;
     let executor = Executor::new()?;
     listener.announce()?;
-    executor.spawn(accept_all(Rc::clone(&executor), Rc::new(listener), Rc::new(args)));
+    let settings = Settings { chunk: args.chunk as usize, reply };
+    executor.spawn(accept_all(Rc::clone(&executor), Rc::new(listener), settings));
     executor.run()
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    chunk: usize,
+    reply: Reply,
 }
 
 /// The listener's task: accept, serve, accept the next.
 ///
 /// Step 2. Give each client a task of its own (`spawn`). Trap: `.await` waits for what stands
-/// before it; here that is all that a client will ever say, and nobody else is accepted meanwhile.
-async fn accept_all(executor: Rc<Executor>, listener: Rc<Listener>, args: Rc<Args>) {
+/// before it. Here that is everything that a client will ever send, and no other client is accepted
+/// meanwhile.
+async fn accept_all(executor: Rc<Executor>, listener: Rc<Listener>, settings: Settings) {
     let ready = Readiness::new(&executor, Rc::clone(&listener) as _);
     loop {
-        match accept(&listener, &ready).await {
-            Ok(connection) => {
-                info!("new connection from {}", connection.peer());
-                let connection = connection.share();
-                let ready = Readiness::new(&executor, Rc::clone(connection.socket()) as _);
-                let client = Client { connection, ready };
-                converse(Rc::clone(&executor), client, Rc::clone(&args)).await;
-            }
-            // Out of descriptors: this task waits a while.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                listener.pause();
-                executor.sleep(listener.timeout().unwrap_or_default()).await;
-            }
+        if let Err(error) = ready.readable().await {
+            info!("no new clients for now: {}", reason(&error));
+            executor.sleep(Duration::from_secs(1)).await;
         }
-    }
-}
-
-async fn accept(listener: &Listener, ready: &Readiness) -> io::Result<Connection> {
-    loop {
-        ready.readable().await?;
-        if let Some(connection) = listener.accept()? {
-            connection.set_nonblocking(true)?;
-            return Ok(connection);
+        if let Some(connection) = listener.admit() {
+            let ready = Readiness::new(&executor, Rc::new(connection.share()));
+            let client = Client { connection, ready };
+            converse(Rc::clone(&executor), client, settings).await;
         }
     }
 }
 
 /// A client's task. An error ends this task and no other.
-async fn converse(executor: Rc<Executor>, mut client: Client, args: Rc<Args>) {
+async fn converse(executor: Rc<Executor>, mut client: Client, settings: Settings) {
     let peer = client.connection.peer();
-    if let Err(error) = answer_all(&executor, &mut client, &args).await {
+    if let Err(error) = answer_all(&executor, &mut client, settings).await {
         info!("lost {peer}: {}", reason(&error));
     }
     info!("closing {peer}");
 }
 
-async fn answer_all(executor: &Executor, client: &mut Client, args: &Args) -> io::Result<()> {
-    let mut buffer = args.server.buffer();
+async fn answer_all(executor: &Executor, client: &mut Client, to: Settings) -> io::Result<()> {
+    let mut buffer = vec![0; to.chunk];
     loop {
         let count = client.recv(executor, &mut buffer).await?;
         if count == 0 {
             return Ok(());
         }
         info!("received {} from {}", preview(&buffer[..count]), client.connection.peer());
-        args.reply.answer(&buffer[..count], client.connection.queue_mut());
+        to.reply.answer(&buffer[..count], client.connection.queue_mut());
         client.send_all().await?;
     }
 }
 
 /// A connection whose calls stop the task where they would block.
 struct Client {
-    connection: Connection<Rc<TcpStream>>,
+    connection: Connection,
     ready: Readiness,
 }
 

@@ -1,7 +1,7 @@
 //! Exercise to chapter 7: finish a server of callbacks on the course's selectors.
 //!
 //! The loop is there, and calls the function that stands in a key's data: `accept` for the
-//! listener, `read` for a client. `read` forgets what it reads. The steps in the functions are
+//! listener, `read` for a client. `read` queues the answer and never sends it. The steps below are
 //! yours. After each:
 //!
 //! ```text
@@ -11,51 +11,40 @@
 //!
 //! One solution is `selectors/src/main.rs`, on any backend.
 
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs};
 use log::info;
 use selectors::{DefaultSelector, EVENT_READ, SelectorKey};
 use std::collections::HashMap;
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-/// The exercise to chapter 7: a server of callbacks on the best selector of this system
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::UpperSb)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    let about =
+        "The exercise to chapter 7: a server of callbacks on the best selector of this system";
+    common::run(about, Reply::UpperSb, serve)
 }
 
-fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server {
-        selector: DefaultSelector::new()?,
-        listener: Rc::new(common::listen(&args.server)?),
-        accepting: false,
-        clients: HashMap::new(),
-        reply: args.reply,
-        buffer: args.server.buffer(),
-    };
-    server.listener.set_nonblocking(true)?;
-    server.listener.announce()?;
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = Rc::new(common::listen(args)?);
+    listener.set_nonblocking(true)?;
+    let mut selector = DefaultSelector::new()?;
+    let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
+    selector.register(object, EVENT_READ, Callback(Server::accept))?;
+    listener.announce()?;
+
+    let (clients, buffer) = (HashMap::new(), args.buffer());
+    let mut server = Server { selector, listener, new_client: false, clients, buffer, reply };
     loop {
-        server.watch_listener()?;
         info!("waiting for the next event");
-        for (key, _) in server.selector.select(server.listener.timeout())? {
+        for (key, _) in server.selector.select(None)? {
             let Callback(callback) = key.data;
             callback(&mut server, &key);
+        }
+        // Last, so that the descriptors just closed are free again.
+        if std::mem::take(&mut server.new_client) {
+            server.admit();
         }
     }
 }
@@ -69,74 +58,46 @@ type Key = SelectorKey<dyn AsFd, Callback>;
 struct Server {
     selector: DefaultSelector<dyn AsFd, Callback>,
     listener: Rc<Listener>,
-    /// The listener is registered.
-    accepting: bool,
-    clients: HashMap<RawFd, Connection<Rc<TcpStream>>>,
-    reply: Reply,
+    /// The listener was ready in this turn.
+    new_client: bool,
+    clients: HashMap<RawFd, Connection>,
     buffer: Vec<u8>,
+    reply: Reply,
 }
 
 impl Server {
-    /// Not while accepting is paused: it would be ready at every turn.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        let wanted = self.listener.wants_read();
-        if wanted && !self.accepting {
-            let listener: Rc<dyn AsFd> = Rc::clone(&self.listener) as _;
-            self.selector.register(listener, EVENT_READ, Callback(Self::accept))?;
-        } else if self.accepting && !wanted {
-            self.selector.unregister(&self.listener)?;
-        }
-        self.accepting = wanted;
-        Ok(())
-    }
-
     fn accept(&mut self, _: &Key) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let peer = connection.peer();
-                match self.register(connection.share()) {
-                    Ok(()) => info!("new connection from {peer}"),
-                    Err(error) => info!("turning away {peer}: {}", reason(&error)),
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
+        self.new_client = true;
+    }
+
+    fn admit(&mut self) {
+        let Some(mut connection) = self.listener.admit() else { return };
+        let socket: Rc<dyn AsFd> = Rc::new(connection.share());
+        match self.selector.register(socket, EVENT_READ, Callback(Self::read)) {
+            Ok(key) => drop(self.clients.insert(key.fd, connection)),
+            Err(error) => connection.lose(&error),
         }
     }
 
-    fn register(&mut self, connection: Connection<Rc<TcpStream>>) -> io::Result<()> {
-        connection.set_nonblocking(true)?;
-        let socket: Rc<dyn AsFd> = Rc::clone(connection.socket()) as _;
-        let key = self.selector.register(socket, EVENT_READ, Callback(Self::read))?;
-        self.clients.insert(key.fd, connection);
-        Ok(())
-    }
-
-    /// One recv.
+    /// One recv, and the answer to it is queued.
     ///
-    /// Step 1. Answer into the client's queue (`reply`), and send at once.
+    /// Step 1. Send it at once (`send_queued`): nearly always there is room.
     ///
     /// Step 3. What one send did not take goes out when there is room: write a function `write`, of
     /// the same form as this one, and have the selector call it (`selector.modify`, EVENT_WRITE)
-    /// until the queue is empty; then `read` again. Trap: who waits for both reads on and on from a
-    /// client that leaves its answers unread; who waits for room all the time never sleeps.
+    /// until the queue is empty; then `read` again. Trap: if you wait for both, you read on and on
+    /// from a client that leaves its answers unread. If you always wait for room, you never sleep.
     fn read(&mut self, key: &Key) {
-        // Closed by another callback of this batch.
+        // It may have been closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            Ok(0) => self.close(key),
-            Ok(count) => {
-                let reply = self.reply;
-                info!("{reply:?} of {} is due to {peer}", preview(&self.buffer[..count]));
-            }
-            Err(error) if would_block(&error) => {}
-            Err(_) => self.close(key),
+        connection.receive(&mut self.buffer, self.reply);
+        if !connection.is_open() {
+            self.close(key);
         }
     }
 
     /// Step 2. Closes a client. Trap: its socket has two owners, and the key in the selector is one
-    /// of them (`unregister`). Afterwards accepting may go on, if it was paused (`resume`).
+    /// of them (`unregister`).
     fn close(&mut self, key: &Key) {
         self.clients.remove(&key.fd);
     }

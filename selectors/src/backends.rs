@@ -1,8 +1,10 @@
 //! `--backend NAME`: which of the library's selectors a server is built on.
 
 use clap::ValueEnum;
-use selectors::{Backend, DefaultBackend, PollBackend, SelectBackend};
+use common::{explained, reason};
+use selectors::{Backend, DefaultBackend, PollBackend, SelectBackend, Selector};
 use std::io;
+use std::os::fd::AsFd;
 
 /// The backends by their names.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -25,6 +27,14 @@ pub enum Choice {
 pub trait Serve {
     /// Serves until the system refuses something that it cannot do without.
     fn serve<B: Backend>(&self) -> io::Result<()>;
+}
+
+/// A selector, or one sentence that says why there is none.
+pub fn selector<B: Backend, D: Clone>() -> io::Result<Selector<B, dyn AsFd, D>> {
+    Selector::new().map_err(|error| {
+        let sentence = format!("cannot make a selector: {} (raise ulimit -n?)", reason(&error));
+        explained(&error, sentence)
+    })
 }
 
 /// Runs `server` on the backend of that name.

@@ -11,8 +11,9 @@
 //!    asks the future again, and that goes on where it stopped.
 //!
 //! Limits: one thread. A waker may be used from another thread, but does not interrupt a wait in
-//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its time
-//! leaves its timer, which then wakes its task for nothing.
+//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its
+//! time leaves its timer, which then wakes its task needlessly. Tasks hold the executor and it
+//! holds them, so one that is never run is never freed.
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]
@@ -28,6 +29,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -55,6 +57,8 @@ struct Task {
     future: Option<BoxedFuture>,
     /// Made once: a task waits thousands of times.
     waker: Waker,
+    /// What the waker points to.
+    woken: Arc<TaskWaker>,
 }
 
 /// Who waits for a descriptor: the data of its key.
@@ -79,6 +83,8 @@ impl ReadyQueue {
 struct TaskWaker {
     task: DefaultKey,
     ready: Arc<ReadyQueue>,
+    /// In the queue. However often a task is woken, it stands there once.
+    queued: AtomicBool,
 }
 
 impl Wake for TaskWaker {
@@ -87,7 +93,9 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.lock().push_back(self.task);
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.ready.lock().push_back(self.task);
+        }
     }
 }
 
@@ -106,16 +114,30 @@ impl Executor {
     /// Adds a task. It first runs when it is its turn.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let future: BoxedFuture = Box::pin(future);
-        let ready = &self.ready;
-        let task = self.tasks.borrow_mut().insert_with_key(|task| Task {
-            future: Some(future),
-            waker: Arc::new(TaskWaker { task, ready: Arc::clone(ready) }).into(),
+        let mut tasks = self.tasks.borrow_mut();
+        let task = tasks.insert_with_key(|task| {
+            let (ready, queued) = (Arc::clone(&self.ready), AtomicBool::new(false));
+            let woken = Arc::new(TaskWaker { task, ready, queued });
+            Task { future: Some(future), waker: Arc::clone(&woken).into(), woken }
         });
-        self.ready.lock().push_back(task);
+        tasks[task].waker.wake_by_ref();
     }
 
-    /// Runs until every task has ended.
+    /// Runs until every task has ended. If one panics, so does this; it can be called again, and
+    /// the others go on.
+    ///
+    /// # Errors
+    ///
+    /// What the selector's wait refuses. The tasks are dropped then.
     pub fn run(&self) -> io::Result<()> {
+        let result = self.run_tasks();
+        // None is left but after an error. Dropped where the table is free: a task's end uses it.
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        drop(tasks);
+        result
+    }
+
+    fn run_tasks(&self) -> io::Result<()> {
         let mut batch = Vec::new();
         while !self.tasks.borrow().is_empty() {
             // Those that are ready now, and not those that become so meanwhile: a task that wakes
@@ -140,23 +162,23 @@ impl Executor {
 
     /// Lets a task run to its next wait, or to its end.
     fn go_on(&self, task: DefaultKey) {
-        // Gone, or woken twice.
+        // Gone already.
         let Some((mut future, waker)) = self.take(task) else { return };
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Pending => {
-                if let Some(task) = self.tasks.borrow_mut().get_mut(task) {
-                    task.future = Some(future);
-                }
-            }
-            Poll::Ready(()) => {
-                self.tasks.borrow_mut().remove(task);
+        // A task that panics is out of the table as well, or `run` would wait for its end.
+        let ended = Ended { executor: self, task };
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            std::mem::forget(ended);
+            if let Some(task) = self.tasks.borrow_mut().get_mut(task) {
+                task.future = Some(future);
             }
         }
     }
 
     fn take(&self, task: DefaultKey) -> Option<(BoxedFuture, Waker)> {
         let mut tasks = self.tasks.borrow_mut();
-        let Task { future, waker } = tasks.get_mut(task)?;
+        let Task { future, waker, woken } = tasks.get_mut(task)?;
+        // From here on it may be woken again: also while it runs.
+        woken.queued.store(false, Ordering::Release);
         Some((future.take()?, waker.clone()))
     }
 
@@ -198,10 +220,16 @@ impl Executor {
             return;
         }
         let now = Instant::now();
-        let mut timers = self.timers.borrow_mut();
-        while let Some(entry) = timers.first_entry().filter(|entry| entry.key().0 <= now) {
-            entry.remove().wake();
+        while let Some(waker) = self.next_due(now) {
+            waker.wake();
         }
+    }
+
+    /// A function of its own, so that the timers are free while a waker runs: it is anybody's code.
+    fn next_due(&self, now: Instant) -> Option<Waker> {
+        let mut timers = self.timers.borrow_mut();
+        let first = timers.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(first.remove())
     }
 
     /// Has `socket` registered for `events`, which may be nothing.
@@ -226,17 +254,32 @@ impl Executor {
         Ok(())
     }
 
-    /// Stops this task, and no other, for some time.
+    /// Stops this task, and no other, for some time. A time beyond all clocks is for ever.
     pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + use<'_> {
         let number = self.timers_made.replace(self.timers_made.get() + 1);
-        let until = Instant::now() + time;
+        let until = Instant::now().checked_add(time);
         poll_fn(move |context| {
+            let Some(until) = until else { return Poll::Pending };
             if Instant::now() >= until {
                 return Poll::Ready(());
             }
             self.timers.borrow_mut().insert((until, number), context.waker().clone());
             Poll::Pending
         })
+    }
+}
+
+/// Takes a task out of the table when it goes out of scope.
+struct Ended<'a> {
+    executor: &'a Executor,
+    task: DefaultKey,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        // The waker, which may be the last, is dropped when the table is free again.
+        let task = self.executor.tasks.borrow_mut().remove(self.task);
+        drop(task);
     }
 }
 
@@ -271,6 +314,14 @@ impl Readiness {
     /// Where a coroutine switches. The first time it is asked this future leaves its waker and says
     /// `Pending`. It is asked again when the executor has taken the waker away, and is done.
     async fn wait_for(&self, event: EventMask, waiter: &Cell<Option<Waker>>) -> io::Result<()> {
+        let other = waiter.take();
+        if other.is_some() {
+            waiter.set(other);
+            let why = format!("another task waits for {event} of this socket already");
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        // A wait that is dropped before its event leaves no waker behind.
+        let _empty = Emptied(waiter);
         let events = self.waiting.events.get() | event;
         self.executor.register(&self.socket, &self.waiting, events)?;
         let mut asked = false;
@@ -283,6 +334,15 @@ impl Readiness {
             }
         })
         .await
+    }
+}
+
+/// Empties a waker's place when it goes out of scope.
+struct Emptied<'a>(&'a Cell<Option<Waker>>);
+
+impl Drop for Emptied<'_> {
+    fn drop(&mut self) {
+        self.0.take();
     }
 }
 

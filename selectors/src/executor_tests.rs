@@ -104,3 +104,126 @@ fn a_task_that_wakes_itself_keeps_nobody_asleep() {
     }));
     executor.run().expect("open descriptors");
 }
+
+/// A task that is woken a thousand times before its turn has one turn.
+#[test]
+fn many_wakes_are_one_turn() {
+    let executor = Executor::new().expect("descriptors are free");
+    let turns = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&turns);
+    executor.spawn(poll_fn(move |context| {
+        counted.set(counted.get() + 1);
+        if counted.get() == 1 {
+            (0..1000).for_each(|_| context.waker().wake_by_ref());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }));
+    executor.run().expect("open descriptors");
+    assert_eq!(turns.get(), 2);
+}
+
+/// The caller may catch a task's panic. The others are still there, and `run` has an end.
+#[test]
+fn after_a_panic_the_others_go_on() {
+    let executor = Executor::new().expect("descriptors are free");
+    let log = Log::default();
+    let (inner, inner_log) = (Rc::clone(&executor), Rc::clone(&log));
+    executor.spawn(async move {
+        inner.sleep(Duration::from_millis(5)).await;
+        inner_log.borrow_mut().push("the other");
+    });
+    executor.spawn(async { panic!("on purpose") });
+    let run = || executor.run();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    assert!(caught.is_err(), "the panic comes out of run");
+    executor.run().expect("open descriptors");
+    assert_eq!(*log.borrow(), ["the other"]);
+}
+
+#[test]
+fn a_sleep_without_end_is_no_panic() {
+    let executor = Executor::new().expect("descriptors are free");
+    let inner = Rc::clone(&executor);
+    executor.spawn(async move {
+        let mut sleep = std::pin::pin!(inner.sleep(Duration::MAX));
+        poll_fn(|context| {
+            assert!(sleep.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    });
+    executor.run().expect("open descriptors");
+}
+
+/// A waker is anybody's code. This one sets a timer of its own.
+#[test]
+fn a_waker_may_sleep() {
+    thread_local! {
+        static EXECUTOR: RefCell<Option<Rc<Executor>>> = const { RefCell::new(None) };
+    }
+    struct Sleeper;
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            let executor = EXECUTOR.with_borrow(Clone::clone).expect("it is set");
+            let mut sleep = std::pin::pin!(executor.sleep(Duration::from_millis(1)));
+            let waker = Waker::noop();
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+    }
+    let executor = Executor::new().expect("descriptors are free");
+    EXECUTOR.set(Some(Rc::clone(&executor)));
+    let inner = Rc::clone(&executor);
+    executor.spawn(async move {
+        let waker = Waker::from(Arc::new(Sleeper));
+        let mut short = std::pin::pin!(inner.sleep(Duration::from_millis(1)));
+        assert!(short.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        inner.sleep(Duration::from_millis(10)).await;
+    });
+    executor.run().expect("open descriptors");
+}
+
+/// The first of two tasks that wait for the same event would never be woken: the second is told.
+#[test]
+fn two_tasks_cannot_wait_for_one_event() {
+    let executor = Executor::new().expect("descriptors are free");
+    let (a, mut b) = UnixStream::pair().expect("descriptors are free");
+    let ready = Rc::new(Readiness::new(&executor, Rc::new(a)));
+    let log = Log::default();
+    for _ in 0..2 {
+        let (ready, log) = (Rc::clone(&ready), Rc::clone(&log));
+        executor.spawn(async move {
+            let woken = ready.readable().await;
+            log.borrow_mut().push(if woken.is_ok() { "woken" } else { "refused" });
+        });
+    }
+    let inner = Rc::clone(&executor);
+    executor.spawn(async move {
+        inner.sleep(Duration::from_millis(5)).await;
+        b.write_all(b"x").expect("connected");
+    });
+    executor.run().expect("open descriptors");
+    assert_eq!(*log.borrow(), ["refused", "woken"]);
+}
+
+/// A wait that was given up leaves the place to the next task.
+#[test]
+fn a_wait_that_is_dropped_leaves_nothing() {
+    let executor = Executor::new().expect("descriptors are free");
+    let (a, mut b) = UnixStream::pair().expect("descriptors are free");
+    let ready = Rc::new(Readiness::new(&executor, Rc::new(a)));
+    let first = Rc::clone(&ready);
+    executor.spawn(async move {
+        let mut wait = Box::pin(first.readable());
+        poll_fn(|context| {
+            assert!(wait.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    });
+    executor.spawn(async move {
+        b.write_all(b"x").expect("connected");
+        ready.readable().await.expect("the place is free");
+    });
+    executor.run().expect("open descriptors");
+}

@@ -1,7 +1,6 @@
 //! What is registered, and for what.
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use crate::keys::Keys;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
@@ -37,7 +36,8 @@ pub const EVENT_WRITE: EventMask = EventMask::EVENT_WRITE;
 
 /// A registered object with what it was registered for. Python's `selectors.SelectorKey`.
 ///
-/// It shares the object with the selector. The descriptor is closed when the last key is gone: after
+/// It shares the object with the selector. The descriptor is closed when the last key is gone:
+/// after
 /// [`unregister`](crate::Selector::unregister), with the end of the batch in hand.
 #[derive(Debug)]
 pub struct SelectorKey<F: ?Sized, D> {
@@ -59,10 +59,6 @@ impl<F: ?Sized, D: Clone> Clone for SelectorKey<F, D> {
     }
 }
 
-/// The keys by descriptor, in the order in which they were registered. Nobody chooses descriptor
-/// numbers in order to collide, so a simple hash will do.
-pub(crate) type Keys<F, D> = IndexMap<RawFd, SelectorKey<F, D>, FxBuildHasher>;
-
 /// A read-only view of what is registered, in the order of registration. Python's `get_map()`.
 #[derive(Debug)]
 pub struct Map<'a, F: ?Sized, D>(pub(crate) &'a Keys<F, D>);
@@ -77,13 +73,13 @@ impl<'a, F: ?Sized, D> Map<'a, F, D> {
     /// Nothing is registered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The key of this object, if it is registered.
     #[must_use]
     pub fn get(&self, fd: &(impl AsFd + ?Sized)) -> Option<&'a SelectorKey<F, D>> {
-        self.0.get(&fd.as_fd().as_raw_fd())
+        self.0.get(fd.as_fd().as_raw_fd())
     }
 
     /// Whether this object is registered.
@@ -94,6 +90,6 @@ impl<'a, F: ?Sized, D> Map<'a, F, D> {
 
     /// All keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a SelectorKey<F, D>> + use<'a, F, D> {
-        self.0.values()
+        self.0.iter()
     }
 }

@@ -77,6 +77,7 @@ compile_error!("the course is about Unix system calls: build it on Linux, macOS 
 
 mod backend;
 mod key;
+mod keys;
 mod selector;
 
 pub use backend::*;

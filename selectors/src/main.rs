@@ -10,9 +10,9 @@
 //! cargo run -p selectors -- --backend poll     # the same on poll(2)
 //! ```
 //!
-//! Watch the callback change. A client is registered with `read`, and the answer is sent at once. Only
-//! when the kernel does not take all of it, `write` is registered instead: the key's data says what a
-//! client is waiting for, and no flag has to be looked at.
+//! Watch the callback change. A client is registered with `read`, and the answer is sent at once.
+//! Only when the kernel does not take all of it, `write` is registered instead: the key's data says
+//! what a client is waiting for, and no flag has to be looked at.
 //!
 //! The notes' programs send and hope. On Linux S2's connection is blocking, so a client that does
 //! not read stops everybody; where it is not, and in S4, the exception ends the client or the
@@ -25,13 +25,12 @@ mod backends;
 
 use backends::{Choice, Serve};
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, reason};
 use log::info;
 use rustc_hash::FxHashMap;
 use selectors::{Backend, EVENT_READ, EVENT_WRITE, Selector, SelectorKey};
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -57,30 +56,32 @@ fn main() -> ExitCode {
 }
 
 impl Serve for Args {
+    /// The loop of every readiness server: wait until something is ready, handle what is, wait
+    /// again.
     fn serve<B: Backend>(&self) -> io::Result<()> {
-        let mut server = Server::<B> {
-            selector: Selector::new()?,
-            listener: Rc::new(common::listen(&self.server)?),
-            accepting: false,
-            clients: FxHashMap::default(),
-            reply: self.reply,
-            buffer: self.server.buffer(),
-        };
-        // Between "ready" and accept the client may have gone.
-        server.listener.set_nonblocking(true)?;
-        server.watch_listener()?;
-        server.listener.announce()?;
+        let listener = Rc::new(common::listen(&self.server)?);
+        // No call in the loop may wait except select: the others would wait with it.
+        listener.set_nonblocking(true)?;
+        let mut selector = backends::selector()?;
+        let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
+        selector.register(object, EVENT_READ, Callback(Server::accept))?;
+        listener.announce()?;
         info!("the backend is {}", B::NAME);
 
+        let (clients, buffer) = (FxHashMap::default(), self.server.buffer());
+        let (new_client, reply) = (false, self.reply);
+        let mut server = Server::<B> { selector, listener, new_client, clients, buffer, reply };
         let mut batch = Vec::new();
         loop {
-            server.watch_listener()?;
             info!("waiting for the next event");
-            // No time-out, unless accepting is paused for want of descriptors.
-            server.selector.select_into(server.listener.timeout(), &mut batch)?;
-            for (key, _) in &batch {
+            server.selector.select_into(None, &mut batch)?;
+            for (key, _) in batch.drain(..) {
                 let Callback(callback) = key.data;
-                callback(&mut server, key);
+                callback(&mut server, &key);
+            }
+            // Last, so that the descriptors just closed are free again.
+            if std::mem::take(&mut server.new_client) {
+                server.admit();
             }
         }
     }
@@ -104,139 +105,73 @@ impl<B: Backend> Copy for Callback<B> {}
 struct Server<B: Backend> {
     selector: Selector<B, dyn AsFd, Callback<B>>,
     listener: Rc<Listener>,
-    /// The listener is registered.
-    accepting: bool,
+    /// The listener was ready in this turn.
+    new_client: bool,
     /// What the selector does not know of a client. By descriptor, and that is safe here: while it
-    /// is registered, its number is nobody else's.
-    clients: FxHashMap<RawFd, Connection<Rc<TcpStream>>>,
-    reply: Reply,
-    /// What one recv fills. One for all clients: what it holds is queued before the next recv.
+    /// is registered, no other client can get its number.
+    clients: FxHashMap<RawFd, Connection>,
+    /// What one recv fills, for all clients: its contents are queued before the next recv.
     buffer: Vec<u8>,
+    reply: Reply,
 }
 
 impl<B: Backend> Server<B> {
-    /// While there is no descriptor for a new client the listener would be ready at every turn.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        let wanted = self.listener.wants_read();
-        if wanted && !self.accepting {
-            let listener: Rc<dyn AsFd> = Rc::clone(&self.listener) as _;
-            self.selector.register(listener, EVENT_READ, Callback(Self::accept))?;
-        } else if self.accepting && !wanted {
-            self.selector.unregister(&self.listener)?;
-        }
-        self.accepting = wanted;
-        Ok(())
+    /// A client waits to be accepted, at the end of the turn.
+    fn accept(&mut self, _: &Key<B>) {
+        self.new_client = true;
     }
 
     /// One new client. If more are waiting, the listener is ready again.
-    fn accept(&mut self, _: &Key<B>) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                match self.register(connection.share()) {
-                    Ok(()) => info!("new connection from {peer}, descriptor {fd}"),
-                    Err(error) => info!("turning away {peer}: {}", reason(&error)),
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
+    fn admit(&mut self) {
+        let Some(mut connection) = self.listener.admit() else { return };
+        let socket: Rc<dyn AsFd> = Rc::new(connection.share());
+        match self.selector.register(socket, EVENT_READ, Callback(Self::read)) {
+            Ok(key) => drop(self.clients.insert(key.fd, connection)),
+            Err(error) => connection.lose(&error),
         }
-    }
-
-    fn register(&mut self, connection: Connection<Rc<TcpStream>>) -> io::Result<()> {
-        connection.set_nonblocking(true)?;
-        let socket: Rc<dyn AsFd> = Rc::clone(connection.socket()) as _;
-        let key = self.selector.register(socket, EVENT_READ, Callback(Self::read))?;
-        self.clients.insert(key.fd, connection);
-        Ok(())
     }
 
     /// One recv, and the answer to it at once.
     fn read(&mut self, key: &Key<B>) {
-        // Closed by another callback of this batch.
+        // It may have been closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            Ok(0) => {
-                info!("no more data from {peer}");
-                self.close(key);
-            }
-            Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {peer}", preview(data));
-                self.reply.answer(data, connection.queue_mut());
-                let sent = send(connection);
-                self.wait_for_next(key, sent);
-            }
-            // Readiness is a hint: recv has the last word.
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(key, &error),
-        }
+        connection.receive(&mut self.buffer, self.reply);
+        connection.send_queued();
+        self.wait_for_next(key);
     }
 
     /// There is room again.
     fn write(&mut self, key: &Key<B>) {
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let sent = send(connection);
-        self.wait_for_next(key, sent);
+        connection.send_queued();
+        self.wait_for_next(key);
     }
 
     /// Registers what is next after a send: `read` when all is sent, or else `write`.
-    fn wait_for_next(&mut self, key: &Key<B>, sent: io::Result<Sent>) {
-        let (events, callback): (_, fn(&mut Self, &Key<B>)) = match sent {
-            Ok(Sent::All) => (EVENT_READ, Self::read),
-            Ok(Sent::Part) => (EVENT_WRITE, Self::write),
-            Err(error) => return self.lose(key, &error),
+    fn wait_for_next(&mut self, key: &Key<B>) {
+        let Some(connection) = self.clients.get_mut(&key.fd) else { return };
+        let (events, callback): (_, fn(&mut Self, &Key<B>)) = match connection.wants_write() {
+            true => (EVENT_WRITE, Self::write),
+            false => (EVENT_READ, Self::read),
         };
         // In most cases it is what it was.
-        if events != key.events {
+        if events != key.events && !connection.is_finished() {
             info!("descriptor {}: modify to {events}", key.fd);
             if let Err(error) = self.selector.modify(&key.fileobj, events, Callback(callback)) {
-                self.lose(key, &error);
+                connection.lose(&error);
             }
         }
-    }
-
-    /// An error ends this connection and no other. Its address was kept from accept: a socket that
-    /// was reset no longer knows it.
-    fn lose(&mut self, key: &Key<B>, error: &io::Error) {
-        if let Some(connection) = self.clients.get(&key.fd) {
-            info!("lost {}: {}", connection.peer(), reason(error));
+        if !connection.is_open() {
+            self.close(key);
         }
-        self.close(key);
     }
 
-    /// Gives back both shares of the socket; the batch has a third one, and with that the
-    /// descriptor is closed.
+    /// Gives back both shares of the socket. The key in hand has a third one, and the descriptor is
+    /// closed with that.
     fn close(&mut self, key: &Key<B>) {
-        if let Some(connection) = self.clients.remove(&key.fd) {
-            info!("closing {}", connection.peer());
-        }
+        self.clients.remove(&key.fd);
         if let Err(error) = self.selector.unregister(&key.fileobj) {
             info!("descriptor {}: {}", key.fd, reason(&error));
         }
-        self.listener.resume();
     }
-}
-
-/// Whether a client's queue is empty after a send.
-enum Sent {
-    All,
-    Part,
-}
-
-/// One send of what is queued.
-fn send(connection: &mut Connection<Rc<TcpStream>>) -> io::Result<Sent> {
-    let peer = connection.peer();
-    info!("sending {} to {peer}", preview(connection.queue().waiting()));
-    match connection.send() {
-        Ok(_) if connection.queue().is_empty() => {
-            info!("output queue for {peer} is empty");
-            return Ok(Sent::All);
-        }
-        Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-        Err(error) if would_block(&error) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(Sent::Part)
 }

@@ -1,7 +1,8 @@
 //! The selector: what is registered, over a backend that waits.
 
 use crate::backend::Backend;
-use crate::key::{EventMask, Keys, Map, SelectorKey};
+use crate::key::{EventMask, Map, SelectorKey};
+use crate::keys::Keys;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
@@ -11,6 +12,10 @@ use std::time::{Duration, Instant};
 ///
 /// `F` is what is registered: a socket, or `dyn AsFd` for objects of different types. `D` is data
 /// of the user's, given back with the key.
+///
+/// A selector belongs to one thread: it is neither `Send` nor `Sync`, and a wait can't be ended
+/// from another thread. To do that, register the read end of a pipe or socket pair, and write a
+/// byte into the other end.
 #[derive(Debug)]
 pub struct Selector<B, F: ?Sized, D> {
     backend: B,
@@ -44,6 +49,12 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
+    /// After an error the selector drops the object. If it was handed over and not shared, that
+    /// closes it: a server that wants to tell the client why has to keep an `Rc` of it.
+    ///
+    /// A regular file is always ready with select and poll. kqueue calls it readable until its end,
+    /// and not there. epoll refuses it.
+    ///
     /// # Errors
     ///
     /// - `InvalidInput`: the mask is empty or has unknown bits (Python: ValueError), or the number
@@ -60,30 +71,37 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
         let fileobj = fileobj.into();
         check(events)?;
         let fd = fileobj.as_fd().as_raw_fd();
-        if self.keys.contains_key(&fd) {
+        if self.keys.contains(fd) {
             let why = format!("descriptor {fd} is already registered");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
-        self.backend.add(fileobj.as_fd(), events)?;
         let key = SelectorKey { fileobj, fd, events, data };
-        self.keys.insert(fd, key.clone());
+        // Before the backend is told: to clone the data is the user's code, and may panic.
+        let ours = key.clone();
+        self.backend.add(key.fileobj.as_fd(), events)?;
+        self.keys.insert(ours);
         Ok(key)
     }
 
     /// Takes an object out: it is waited for no more. Python's `unregister(fileobj)`.
     ///
-    /// The key that is returned is the last share of the object that the selector had.
+    /// The key that is returned is the last share of the object that the selector had. It takes the
+    /// same time however many are registered.
+    ///
+    /// A batch that [`select`](Self::select) returned before still has its clone of the key, so the
+    /// loop over that batch will come to an object that was unregistered meanwhile. If that
+    /// matters, ask the map ([`get_map`](Self::get_map)) first.
     ///
     /// # Errors
     ///
-    /// `NotFound`: it is not registered (Python: KeyError).
+    /// `NotFound`: it is not registered (Python: KeyError). What the system says is ignored, as in
+    /// Python: the key is out in any case, and the descriptor may have been closed by other means.
     pub fn unregister(&mut self, fileobj: &(impl AsFd + ?Sized)) -> io::Result<SelectorKey<F, D>> {
         let fd = fileobj.as_fd().as_raw_fd();
-        // Keeps the others in order: select and poll report in the order of registration.
-        let key = self.keys.shift_remove(&fd).ok_or_else(|| unknown(fd))?;
-        // Said to the kernel and not left to the closing of the descriptor: somebody may have a
-        // share of it for a while yet.
-        self.backend.remove(key.fileobj.as_fd(), key.events)?;
+        let key = self.keys.remove(fd).ok_or_else(|| unknown(fd))?;
+        // The kernel would forget a closed descriptor by itself, but this one may stay open: others
+        // may have shares of it.
+        let _ = self.backend.remove(key.fileobj.as_fd(), key.events);
         Ok(key)
     }
 
@@ -105,7 +123,7 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     ) -> io::Result<SelectorKey<F, D>> {
         check(events)?;
         let fd = fileobj.as_fd().as_raw_fd();
-        let key = self.keys.get_mut(&fd).ok_or_else(|| unknown(fd))?;
+        let key = self.keys.get_mut(fd).ok_or_else(|| unknown(fd))?;
         if key.events != events {
             self.backend.modify(key.fileobj.as_fd(), key.events, events)?;
             key.events = events;
@@ -121,7 +139,7 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     /// `NotFound`: it is not registered (Python: KeyError).
     pub fn get_key(&self, fileobj: &(impl AsFd + ?Sized)) -> io::Result<&SelectorKey<F, D>> {
         let fd = fileobj.as_fd().as_raw_fd();
-        self.keys.get(&fd).ok_or_else(|| unknown(fd))
+        self.keys.get(fd).ok_or_else(|| unknown(fd))
     }
 
     /// All that is registered. Python's `get_map()`.
@@ -134,14 +152,30 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     /// `select(timeout=None)`.
     ///
     /// `None` waits for as long as it takes; zero looks once; any other time-out is rounded up to
-    /// what the system counts in, never down. A signal does not shorten it. What a key is ready for
-    /// is among what it is registered for; a hang-up or an error makes it ready for all of that.
+    /// what the system counts in, never down.
+    ///
+    /// A signal never ends the wait (EINTR): the selector waits on, for what is left of the
+    /// time-out. A signal handler that only sets a flag is therefore not seen until something is
+    /// ready. Python calls its handlers in between, and ends the wait when one of them raises; here
+    /// let the handler write into a pipe, and register the other end.
+    ///
+    /// What a key is ready for is among what it is registered for. A hang-up or an error makes it
+    /// ready for all of that with poll, epoll and /dev/poll, so a callback for `EVENT_WRITE` may be
+    /// called when there is no room: its send tells the error. select(2) has no word for a hang-up
+    /// and shows it only where recv or send would return at once. So a descriptor registered for
+    /// `EVENT_WRITE` alone may stay silent there.
+    ///
+    /// The keys are clones. To change the `data` of one (`key.data.push(1)`) changes the clone
+    /// only: use [`modify`](Self::modify), or data that is shared (`Rc<RefCell<…>>`).
     ///
     /// The result is an allocation; [`select_into`](Self::select_into) does without.
     ///
     /// # Errors
     ///
-    /// As the system says (ENOMEM …); none is expected.
+    /// As the system says (ENOMEM …); none is expected. If the system reports a descriptor that is
+    /// not registered, the selector replaces its backend, so its own descriptor
+    /// ([`as_fd`](AsFd::as_fd)) is another one afterwards; that can fail as [`new`](Self::new)
+    /// does.
     pub fn select(
         &mut self,
         timeout: Option<Duration>,
@@ -169,16 +203,24 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
         loop {
             self.ready.clear();
             let Self { backend, keys, ready } = self;
-            let registered = keys.values().map(|key| (key.fileobj.as_fd(), key.events));
+            let registered = keys.iter().map(|key| (key.fileobj.as_fd(), key.events));
             match backend.wait(registered, left, ready) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => ready.clear(),
                 result => result?,
             }
             batch.reserve(ready.len());
+            let mut all_known = true;
             for (fd, events) in ready.drain(..) {
-                if let Some(key) = keys.get(&fd).filter(|key| key.events.intersects(events)) {
-                    batch.push((key.clone(), events & key.events));
+                match keys.get(fd) {
+                    Some(key) if key.events.intersects(events) => {
+                        batch.push((key.clone(), events & key.events));
+                    }
+                    Some(_) => {}
+                    None => all_known = false,
                 }
+            }
+            if !all_known {
+                self.restart()?;
             }
             // Nothing, and there is time left: a signal came, or the system's longest time-out is
             // shorter than ours.
@@ -187,6 +229,21 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
                 return Ok(());
             }
         }
+    }
+
+    /// A new backend, which knows what is registered and nothing else.
+    ///
+    /// The kernel has reported a descriptor that is not registered, and level-triggered it would do
+    /// so for ever. It can happen when a registered descriptor was closed behind the selector's
+    /// back while a copy of it (dup, fork) is open: epoll still watches the file, and has no number
+    /// any more by which it could be told to stop.
+    fn restart(&mut self) -> io::Result<()> {
+        let mut backend = B::new()?;
+        for key in self.keys.iter() {
+            backend.add(key.fileobj.as_fd(), key.events)?;
+        }
+        self.backend = backend;
+        Ok(())
     }
 
     /// Closes the selector, and what is registered unless somebody else has a share of it. Python's
@@ -202,8 +259,9 @@ impl<B: Backend, F: AsFd + ?Sized, D: Clone> Selector<B, F, D> {
     pub fn close(self) {}
 }
 
-/// Where the backend itself has a descriptor (epoll, kqueue, /dev/poll), so has the selector: it can be
-/// registered with another one. Python's `fileno()`.
+/// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector:
+/// it can be registered with another one. Python's `fileno()`. (/dev/poll has a descriptor, too,
+/// but poll(4D) answers POLLERR to those who wait for it.)
 impl<B: AsFd, F: ?Sized, D> AsFd for Selector<B, F, D> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()

@@ -114,6 +114,8 @@ fn a_selector_can_watch_a_selector() {
 thread_local! {
     static CHANGES: Cell<u32> = const { Cell::new(0) };
     static BROKEN: Cell<bool> = const { Cell::new(false) };
+    static MADE: Cell<u32> = const { Cell::new(0) };
+    static REPORTED: Cell<Option<RawFd>> = const { Cell::new(None) };
 }
 
 /// A backend that waits for nothing, counts what it is told, and fails when it is to.
@@ -123,7 +125,17 @@ impl Backend for Fake {
     const NAME: &'static str = "fake";
 
     fn new() -> io::Result<Self> {
+        MADE.set(MADE.get() + 1);
         Ok(Self)
+    }
+
+    fn add(&mut self, _: BorrowedFd<'_>, _: EventMask) -> io::Result<()> {
+        CHANGES.set(CHANGES.get() + 1);
+        Ok(())
+    }
+
+    fn remove(&mut self, _: BorrowedFd<'_>, _: EventMask) -> io::Result<()> {
+        Err(ErrorKind::NotFound.into())
     }
 
     fn modify(&mut self, _: BorrowedFd<'_>, _: EventMask, _: EventMask) -> io::Result<()> {
@@ -135,8 +147,9 @@ impl Backend for Fake {
         &mut self,
         _: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
         _: Option<Duration>,
-        _: &mut Vec<(RawFd, EventMask)>,
+        ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
+        ready.extend(REPORTED.get().map(|fd| (fd, EVENT_READ)));
         Ok(())
     }
 }
@@ -146,10 +159,53 @@ fn a_change_of_data_alone_costs_no_system_call() {
     let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
     let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    CHANGES.set(0);
     selector.modify(&key.fileobj, EVENT_READ, 2).expect("it is registered");
     assert_eq!(CHANGES.get(), 0);
     selector.modify(&key.fileobj, EVENT_WRITE, 3).expect("it is registered");
     assert_eq!(CHANGES.get(), 1);
+}
+
+/// The descriptor may have been closed behind the selector's back (EBADF, ENOENT). The key is out
+/// in any case, so there is nothing that the caller could do about it. As in Python.
+#[test]
+fn unregister_ignores_what_the_system_says() {
+    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let (a, _b) = UnixStream::pair().expect("descriptors are free");
+    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    selector.unregister(&key.fileobj).expect("it was registered");
+    assert!(selector.get_map().is_empty());
+}
+
+/// What the kernel would report that has no key would be reported again and again.
+#[test]
+fn a_clone_of_the_data_that_panics_registers_nothing() {
+    struct Data;
+    impl Clone for Data {
+        fn clone(&self) -> Self {
+            panic!("on purpose")
+        }
+    }
+    let mut selector = Selector::<Fake, UnixStream, Data>::new().expect("it is a fake");
+    let (a, _b) = UnixStream::pair().expect("descriptors are free");
+    CHANGES.set(0);
+    let register = || drop(selector.register(a, EVENT_READ, Data));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(register));
+    assert!(caught.is_err());
+    assert_eq!(CHANGES.get(), 0, "the backend was not told");
+}
+
+/// A backend that reports what nobody registered is replaced by one that knows only what is.
+#[test]
+fn an_unknown_descriptor_is_not_reported_for_ever() {
+    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let (a, _b) = UnixStream::pair().expect("descriptors are free");
+    selector.register(a, EVENT_READ, 1).expect("a socket");
+    CHANGES.set(0);
+    MADE.set(0);
+    REPORTED.set(Some(999));
+    assert!(selector.select(AT_ONCE).expect("it is a fake").is_empty());
+    assert_eq!((MADE.get(), CHANGES.get()), (1, 1), "one new backend, told of one descriptor");
 }
 
 /// Python unregisters what it could not modify; whoever catches the exception has lost the client.

@@ -11,60 +11,35 @@
 //! One solution is `uring/src/main.rs`; it also has the kernel send at once (`Ring::send`), and so
 //! needs half as many completions. Linux only; elsewhere the program says so.
 
-#[cfg(target_os = "linux")]
-#[path = "../src/buffers.rs"]
-mod buffers;
-#[path = "../src/refusal.rs"]
-mod refusal;
-#[allow(dead_code, reason = "some of it is yours to use")]
-#[cfg_attr(target_os = "linux", path = "../src/ring.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "../src/elsewhere.rs")]
-mod ring;
-
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason};
+use common::{Connection, Listener, Reply, ServerArgs, preview};
 use log::info;
-use ring::{Completion, Operation, Ring};
 use slab::Slab;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::process::ExitCode;
-
-/// The exercise to chapter 8: an echo server on io_uring(7)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
+use uring::{Completion, Operation, Ring};
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("The exercise to chapter 8: an echo server on io_uring(7)", Reply::Echo, serve)
 }
 
 /// Hand over what is wanted, sleep until something is done, see what it was.
-fn serve(args: &Args) -> io::Result<()> {
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let (ring, listener) = (Ring::new(args.chunk as usize)?, common::listen(args)?);
+    let clients = Slab::new();
     // Never dropped: the kernel may still be sending what is lent to it.
-    let mut server = ManuallyDrop::new(Server {
-        ring: Ring::new(args.server.chunk as usize)?,
-        listener: common::listen(&args.server)?,
-        accepting: false,
-        clients: Slab::new(),
-        reply: args.reply,
-    });
+    let mut server = ManuallyDrop::new(Server { ring, listener, accepting: false, clients, reply });
     server.listener.announce()?;
+
     let mut batch = Vec::new();
     loop {
-        server.accept();
+        if !std::mem::replace(&mut server.accepting, true) {
+            let Server { ring, listener, .. } = &mut *server;
+            ring.accept(listener);
+        }
         info!("waiting for completions");
-        let timeout = server.listener.timeout();
-        server.ring.enter(timeout, &mut batch)?;
+        server.ring.enter(&mut batch)?;
         for completion in batch.drain(..) {
             match completion.operation {
                 Operation::Accept => server.accepted(completion),
@@ -97,38 +72,21 @@ struct Client {
 }
 
 impl Server {
-    fn accept(&mut self) {
-        if !self.accepting && self.listener.wants_read() {
-            self.ring.accept(&self.listener);
-            self.accepting = true;
-        }
-    }
-
     fn accepted(&mut self, completion: Completion) {
         self.accepting = completion.more();
-        let socket = match completion.accepted() {
-            Ok(descriptor) => TcpStream::from(descriptor),
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                return self.listener.pause();
-            }
-        };
-        match socket.peer_addr().and_then(|peer| Connection::new(socket, peer)) {
-            Ok(connection) => {
-                info!("completed: new connection from {}", connection.peer());
-                let client = Client { connection, receiving: false, lent: Vec::new() };
-                let client = self.clients.insert(client);
-                self.go_on(client);
-            }
-            Err(error) => info!("gone before it was accepted: {}", reason(&error)),
+        let socket = completion.accepted().map(TcpStream::from);
+        if let Some(connection) = self.listener.admitted(socket) {
+            let client = Client { connection, receiving: false, lent: Vec::new() };
+            let client = self.clients.insert(client);
+            self.go_on(client);
         }
     }
 
     /// The kernel has received: the bytes are in one of our buffers, which then goes back.
     ///
     /// Step 1. Answer them into the queue (`reply`). With no bytes it is the end of input
-    /// (`end_input`); an error ends this connection (`abandon`). Trap: two errors are none. ECANCELED
-    /// is what you asked for, and after ENOBUFS, too few buffers for a moment, one asks again.
+    /// (`end_input`); an error ends this connection (`lose`). Trap: two errors are none. ECANCELED
+    /// is what you asked for, and after ENOBUFS, too few buffers for a moment, you ask again.
     fn received(&mut self, completion: &Completion) {
         let Client { connection, receiving, .. } = &mut self.clients[completion.client];
         *receiving = completion.more();
@@ -141,13 +99,13 @@ impl Server {
 
     /// Asks the kernel for what is next for this client.
     ///
-    /// Step 2. Whoever is finished (`is_finished`, and nothing lent) is closed: removed from
-    /// `clients`. Then accepting may go on, if it was paused (`resume`). Trap: while anything is under
-    /// way for it, its place must not become another's. Cancel, and wait for the last completion;
-    /// what is lent to a client that was lost has to come back, too.
+    /// Step 2. A client that is finished (`is_finished`, and nothing lent) is closed: removed from
+    /// `clients`. Trap: while anything is under way for it, its place must not become another's.
+    /// Cancel, and wait for the last completion; what is lent to a client that was lost has to come
+    /// back, too.
     ///
-    /// Step 3. Receive only while we want to read (`wants_read`). A request that is under way goes on
-    /// by itself: from a client that leaves its answers unread, have it cancelled. Trap: after the
+    /// Step 3. Receive only while input is wanted (`wants_read`). A request that is under way goes
+    /// on by itself: have it cancelled for a client that leaves its answers unread. Trap: after the
     /// end of input each request to receive is completed at once.
     fn go_on(&mut self, client: usize) {
         self.send(client);
@@ -169,8 +127,8 @@ impl Server {
         info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
         lent.extend_from_slice(connection.queue().waiting());
         connection.queue_mut().advance(lent.len());
-        // SAFETY: `sent` empties it, at the completion; nobody else touches it; and a client that is
-        // dropped before leaves it behind.
+        // SAFETY: only `sent` touches it, at the completion; and a client that is dropped before leaves
+        // it behind.
         unsafe { self.ring.lend(client, connection, lent) };
     }
 
@@ -186,7 +144,7 @@ impl Server {
     }
 }
 
-/// A client that is closed too early costs memory, and not somebody else's.
+/// A client that is closed too early leaks its memory: the kernel may still read it.
 impl Drop for Client {
     fn drop(&mut self) {
         std::mem::forget(std::mem::take(&mut self.lent));

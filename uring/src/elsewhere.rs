@@ -1,12 +1,11 @@
-//! What a system without io_uring has instead: the names that the programs use, and nobody behind
-//! them. The programs are built and linted here like everywhere; run, they say why they cannot.
+//! `ring.rs` for a system without io_uring: the same names, which cannot be constructed, and a
+//! refusal. The programs are built and linted here like everywhere; run, they say why they cannot.
 #![allow(unsafe_code)]
+#![allow(missing_docs, reason = "they are those of ring.rs")]
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
-#[allow(dead_code, reason = "nobody makes a request, so nobody asks which one it was")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Accept,
@@ -16,7 +15,7 @@ pub enum Operation {
     Cancel,
 }
 
-/// There is none, so nobody has one, and none of its methods is ever called.
+/// Uninhabited: it cannot be constructed here.
 #[derive(Debug)]
 pub struct Completion {
     pub operation: Operation,
@@ -27,6 +26,7 @@ pub struct Completion {
 #[derive(Clone, Copy, Debug)]
 enum Nobody {}
 
+#[derive(Debug)]
 pub struct Ring(Nobody);
 
 impl Completion {
@@ -34,6 +34,7 @@ impl Completion {
         match self.nobody {}
     }
 
+    #[must_use]
     pub fn more(&self) -> bool {
         match self.nobody {}
     }
@@ -74,10 +75,11 @@ impl Ring {
         match self.0 {}
     }
 
-    pub fn enter(&mut self, _: Option<Duration>, _: &mut Vec<Completion>) -> io::Result<()> {
+    pub fn enter(&mut self, _: &mut Vec<Completion>) -> io::Result<()> {
         match self.0 {}
     }
 
+    #[must_use]
     pub fn received(&self, _: &Completion) -> Option<&[u8]> {
         match self.0 {}
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn server() -> (Server, SocketAddr) {
-    let server = Server::new(&Args::parse_from(["uring", "--addr", "127.0.0.1:0"]));
-    let server = server.expect("this system lets us have a ring");
+    let args = ServerArgs { addr: "127.0.0.1:0".into(), chunk: 1024, backlog: 16, quiet: true };
+    let server = Server::new(&args, Reply::Echo).expect("this system lets us have a ring");
     let addr = server.listener.local_addr().expect("bound");
     (server, addr)
 }

@@ -1,75 +1,55 @@
 //! Asynchronous I/O: the kernel receives, copies, and then tells (`io_uring(7)`).
 //!
-//! The fifth model of note S2, section 5, which the notes explain and never run. In all the others the
-//! kernel says "you may receive now", and a call of ours copies the bytes. Here we ask once, "receive
-//! from this client, for as long as it is there", and the next we hear is "here are five bytes". The
-//! loop has one system call, whatever it does: io_uring_enter hands over all that we want sent, and
-//! sleeps until something is done.
+//! The fifth model of note S2, section 5, which the notes explain and never run. In all the others
+//! the kernel says "you may receive now", and a call of ours copies the bytes. Here we ask once,
+//! "receive from this client, as long as it is there", and next we hear "here are five bytes". The
+//! loop has one system call, io_uring_enter: it hands over what is to be sent, and then sleeps.
 //!
 //! ```text
 //! cargo run -p uring             # in one terminal
 //! cargo run -p client            # in another, or in several
 //! ```
 //!
-//! Watch for what is not there: nobody calls recv. `completed: …` is what the kernel has done already.
-//! Read `uring_once` first; it does one operation at a time.
+//! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done
+//! already.
 //!
-//! Whose buffer is it? That is the question which this model adds. A readiness server gives the kernel
-//! a buffer for the time of a call. Here the kernel has it for as long as the operation is under way,
-//! and writes whenever it likes. To free the buffer, or to let a `Vec` grow, is then a write into
-//! somebody else's memory. So:
+//! Whose buffer is it? That question is new. A readiness server gives the kernel a buffer for the
+//! time of a call. Here the kernel has it as long as the operation is under way, and may write at
+//! any time: to free the buffer meanwhile, or let a `Vec` grow, corrupts memory. So:
 //!
 //! - what is received into belongs to a ring of buffers (`buffers.rs`) that is never freed;
 //! - what is sent is either done when io_uring_enter returns, or moved into `lent`, which nobody
 //!   touches before its completion;
-//! - a client that is closed stays in the table until nothing is under way for it. So its place is
-//!   nobody else's before the last completion, and needs no generation.
+//! - a client that is closed stays in the table until its last completion, so its place is not used
+//!   again before, and needs no generation counter.
 //!
-//! Limits: Linux 6.1 or later, where io_uring is not forbidden. Large messages gain nothing, for they
-//! cost what copying costs. And the port is free again some milliseconds after the program's end:
-//! the kernel first has to finish with the ring.
+//! Limits: Linux 6.1 or later, where io_uring is not forbidden. The port is free again some
+//! milliseconds after the program's end: the kernel first has to finish with the ring.
 
-#[cfg(target_os = "linux")]
-mod buffers;
 #[cfg(all(test, target_os = "linux"))]
 mod leaving;
-mod refusal;
-#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
-mod ring;
 
-use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, preview, would_block};
 use log::info;
-use ring::{Completion, Operation, Ring};
 use slab::Slab;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 use std::process::ExitCode;
-
-/// An echo server on io_uring(7): asynchronous I/O, the kernel does the copy too (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
+use uring::{Completion, Operation, Ring};
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    let about = "An echo server on io_uring(7): asynchronous I/O, the kernel does the copy too";
+    common::run(about, Reply::Echo, serve)
 }
 
-fn serve(args: &Args) -> io::Result<()> {
+/// Hand over what is wanted, sleep until something is done, see what it was, want what is next.
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
     // Never dropped, whatever happens: the kernel may still be sending what is lent to it, and only
     // the end of the process ends that for certain.
-    let mut server = ManuallyDrop::new(Server::new(args)?);
+    let mut server = ManuallyDrop::new(Server::new(args, reply)?);
     server.listener.announce()?;
+
     let mut batch = Vec::new();
     loop {
         server.turn(&mut batch)?;
@@ -80,7 +60,7 @@ struct Server {
     /// First, so that it is closed first.
     ring: Ring,
     listener: Listener,
-    /// The request to accept is under way: one for all clients.
+    /// The request to accept is under way.
     accepting: bool,
     /// A client's place is the number that the kernel gives back with its completions.
     clients: Slab<Client>,
@@ -116,18 +96,14 @@ struct Client {
 
 impl Client {
     fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            receiving: false,
-            cancelling: false,
-            sending: 0,
-            sent: None,
-            no_room: false,
-            lent: Vec::new(),
-            lost: false,
-            closing: false,
-            touched: false,
-        }
+        let (receiving, cancelling, no_room) = (false, false, false);
+        let (lost, closing, touched) = (false, false, false);
+        let (sending, sent, lent) = (0, None, Vec::new());
+        #[rustfmt::skip]
+        let new = Self {
+            connection, receiving, cancelling, sending, sent, no_room, lent, lost, closing, touched,
+        };
+        new
     }
 
     /// Time to close: nothing will come any more, and nothing is left to send.
@@ -142,38 +118,31 @@ impl Client {
 }
 
 impl Server {
-    fn new(args: &Args) -> io::Result<Self> {
-        Ok(Self {
-            listener: common::listen(&args.server)?,
-            ring: Ring::new(args.server.chunk as usize)?,
-            accepting: false,
-            clients: Slab::new(),
-            sent: Vec::new(),
-            touched: Vec::new(),
-            reply: args.reply,
-        })
+    fn new(args: &ServerArgs, reply: Reply) -> io::Result<Self> {
+        let (listener, ring) = (common::listen(args)?, Ring::new(args.chunk as usize)?);
+        let (clients, sent, touched) = (Slab::new(), Vec::new(), Vec::new());
+        Ok(Self { ring, listener, accepting: false, clients, sent, touched, reply })
     }
 
-    /// Hand over what is wanted, sleep until something is done, see what it was, want what is next.
     fn turn(&mut self, batch: &mut Vec<Completion>) -> io::Result<()> {
-        self.accept();
+        // One request for all clients. It is made again when a completion has said that it is over.
+        if !std::mem::replace(&mut self.accepting, true) {
+            self.ring.accept(&self.listener);
+        }
         info!("waiting for completions");
-        // No time-out, unless accepting is paused for want of descriptors.
-        self.ring.enter(self.listener.timeout(), batch)?;
+        self.ring.enter(batch)?;
         self.settle_sends(batch);
         for completion in batch.drain(..) {
-            self.complete(completion);
+            match completion.operation {
+                Operation::Accept => self.accepted(completion),
+                Operation::Receive => self.received(&completion),
+                Operation::Lend => self.sent_all(&completion),
+                // The one is settled; the other shows in the last completion of what it cancelled.
+                Operation::Send | Operation::Cancel => {}
+            }
         }
         self.go_on();
         Ok(())
-    }
-
-    /// Asks for clients, unless that is asked already, or there are no descriptors for them.
-    fn accept(&mut self) {
-        if !self.accepting && self.listener.wants_read() {
-            self.ring.accept(&self.listener);
-            self.accepting = true;
-        }
     }
 
     /// What became of the sends of this turn: each is done, one way or the other. This comes before
@@ -204,45 +173,19 @@ impl Server {
         self.sent = sent;
     }
 
-    fn complete(&mut self, completion: Completion) {
-        match completion.operation {
-            Operation::Accept => self.accepted(completion),
-            Operation::Receive => self.received(&completion),
-            Operation::Lend => self.sent_all(&completion),
-            // The one is settled; the other shows in the last completion of what it cancelled.
-            Operation::Send | Operation::Cancel => {}
-        }
-    }
-
-    /// A new client, or none: then accepting is over, for a while or for ever, and asked for again.
-    /// Multishot accept brings no addresses, so they are asked for; a client that was reset while it
-    /// waited has none any more.
+    /// The kernel has accepted a client, or says why it could not.
     fn accepted(&mut self, completion: Completion) {
+        info!("completed: accept");
         self.accepting = completion.more();
-        let socket = match completion.accepted() {
-            Ok(descriptor) => TcpStream::from(descriptor),
-            Err(error) => {
-                // A client that gave up while it waited concerns nobody else.
-                if error.kind() != io::ErrorKind::ConnectionAborted {
-                    info!("no new clients for now: {}", reason(&error));
-                    self.listener.pause();
-                }
-                return;
-            }
-        };
-        let fd = socket.as_raw_fd();
-        match socket.peer_addr().and_then(|peer| Connection::new(socket, peer)) {
-            Ok(connection) => {
-                info!("completed: new connection from {}, descriptor {fd}", connection.peer());
-                let client = self.clients.insert(Client::new(connection));
-                self.touch(client);
-            }
-            Err(error) => info!("descriptor {fd}: gone before it was accepted: {}", reason(&error)),
+        let socket = completion.accepted().map(TcpStream::from);
+        if let Some(connection) = self.listener.admitted(socket) {
+            let client = self.clients.insert(Client::new(connection));
+            self.touch(client);
         }
     }
 
-    /// The kernel has received: the bytes are in one of our buffers. They are answered into the queue,
-    /// and the buffer is the kernel's again.
+    /// The kernel has received: the bytes are in one of our buffers. They are answered into the
+    /// queue, and the buffer is the kernel's again.
     fn received(&mut self, completion: &Completion) {
         let client = completion.client;
         let Client { connection, receiving, cancelling, lost, .. } = &mut self.clients[client];
@@ -292,13 +235,11 @@ impl Server {
         self.touch(client);
     }
 
-    /// An error ends this connection and no other. Its address was kept from accept: a socket that
-    /// was reset no longer knows it.
+    /// An error ends this connection and no other.
     fn lose(&mut self, client: usize, error: &io::Error) {
         let Client { connection, lost, .. } = &mut self.clients[client];
         if !std::mem::replace(lost, true) {
-            info!("lost {}: {}", connection.peer(), reason(error));
-            connection.abandon();
+            connection.lose(error);
         }
     }
 
@@ -345,7 +286,7 @@ impl Server {
     #[expect(unsafe_code, reason = "what the kernel sends it reads from our memory")]
     fn send(&mut self, client: usize) {
         let known = &mut self.clients[client];
-        let Client { connection, receiving, cancelling, sending, no_room, lent, .. } = known;
+        let Client { connection, receiving, sending, no_room, lent, .. } = known;
         // Never two at a time: they would be sent in any order.
         if connection.queue().is_empty() || !lent.is_empty() {
             return;
@@ -355,8 +296,8 @@ impl Server {
             lent.extend_from_slice(connection.queue().waiting());
             connection.queue_mut().advance(lent.len());
             info!("no room yet: {} bytes are lent to the kernel until they are sent", lent.len());
-            // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it is
-            // empty; the server itself is never dropped.
+            // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it
+            // is empty; the server itself is never dropped.
             // SAFETY: so nobody touches it while there is something in it.
             unsafe { self.ring.lend(client, connection, lent) };
             return;
@@ -364,7 +305,7 @@ impl Server {
         *sending = connection.queue().len();
         // A success is silent only if the next thing to happen to this client wakes us anyway. With
         // its input ended it is the success itself that we wait for, to close.
-        let silent = *receiving && !*cancelling;
+        let silent = *receiving;
         // SAFETY: the queue is not touched before `enter` returns: this client has had its turn in
         // `go_on`, and what comes after it is `accept` and `enter`.
         unsafe { self.ring.send(client, connection, connection.queue().waiting(), silent) };
@@ -378,7 +319,6 @@ impl Server {
         if known.is_at_rest() {
             info!("closing {}", known.connection.peer());
             self.clients.remove(client);
-            self.listener.resume();
         } else if !std::mem::replace(&mut known.closing, true) {
             if known.receiving && !known.cancelling {
                 self.ring.cancel(Operation::Receive, client);

@@ -1,7 +1,7 @@
 //! io_uring with one request at a time: submit it, sleep until it is complete.
 //!
-//! A buffer goes in by value and comes back with the completion. Meanwhile it is the kernel's, and the
-//! compiler sees to it that nobody has it: what the caller gave away it cannot touch.
+//! A buffer goes in by value and comes back with the completion. Meanwhile it is the kernel's, and
+//! the compiler sees to it that nobody has it: what the caller gave away it cannot touch.
 #![allow(unsafe_code)]
 
 use crate::refusal::refused;
@@ -13,6 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
+/// A ring with one request at a time.
 pub struct Once {
     ring: IoUring,
     /// How often this program has slept in io_uring_enter.
@@ -20,12 +21,24 @@ pub struct Once {
 }
 
 impl Once {
+    /// # Errors
+    ///
+    /// One sentence that says what to do where io_uring is missing or forbidden.
     pub fn new() -> io::Result<Self> {
-        let ring = IoUring::new(1).map_err(|error| refused(&error))?;
+        let mut ring = IoUring::new(1).map_err(|error| refused(&error))?;
+        // Some systems have the queues and refuse the call that uses them. Better to know it now.
+        // SAFETY: no memory of ours is in it.
+        unsafe { ring.submission().push(&opcode::Nop::new().build()) }.expect("it is empty");
+        ring.submit_and_wait(1).map_err(|error| refused(&error))?;
+        ring.completion().next();
         Ok(Self { ring, sleeps: 0 })
     }
 
     /// Submits an accept, and sleeps until a client is there.
+    ///
+    /// # Errors
+    ///
+    /// As accept(2).
     pub fn accept(&mut self, listener: &impl AsFd) -> io::Result<OwnedFd> {
         let listener = Fd(listener.as_fd().as_raw_fd());
         let entry = opcode::Accept::new(listener, std::ptr::null_mut(), std::ptr::null_mut());
@@ -36,6 +49,10 @@ impl Once {
     }
 
     /// Submits a receive into `buffer`, and sleeps until the bytes are in it.
+    ///
+    /// # Errors
+    ///
+    /// As recv(2).
     pub fn receive(
         &mut self,
         socket: &impl AsFd,
@@ -51,6 +68,10 @@ impl Once {
     }
 
     /// Submits a send, and sleeps until the kernel has taken the bytes, or a part of them.
+    ///
+    /// # Errors
+    ///
+    /// As send(2).
     pub fn send(&mut self, socket: &impl AsFd, bytes: Vec<u8>) -> io::Result<(usize, Vec<u8>)> {
         let length = bytes.len().try_into().expect("an answer is short");
         let fd = Fd(socket.as_fd().as_raw_fd());
@@ -98,7 +119,8 @@ fn switches() -> i64 {
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.voluntary_context_switches())
 }
 
-/// How many bytes are still with the kernel, waiting for somebody to copy them (tcp(7), SIOCINQ).
+/// How many bytes are still in the kernel, not yet copied to any program (tcp(7), SIOCINQ).
+#[must_use]
 pub fn left_in_the_kernel(socket: &impl AsFd) -> usize {
     let mut count: libc::c_int = 0;
     // SAFETY: FIONREAD writes one int, which lives until the end of the call.

@@ -1,14 +1,17 @@
 //! `once.rs` for a system without io_uring: the same names, and a refusal.
+#![allow(missing_docs, reason = "they are those of once.rs")]
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+#[derive(Debug)]
 pub struct Once {
     pub sleeps: i64,
     nobody: Nobody,
 }
 
-/// There is none, so nobody has one, and none of its methods is ever called.
+/// Uninhabited: it cannot be constructed here.
+#[derive(Debug)]
 enum Nobody {}
 
 impl Once {
@@ -29,6 +32,7 @@ impl Once {
     }
 }
 
+#[must_use]
 pub fn left_in_the_kernel(_: &impl AsFd) -> usize {
     0
 }

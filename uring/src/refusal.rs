@@ -9,6 +9,7 @@ pub fn refused(error: &io::Error) -> io::Error {
         Some(libc::EPERM) => "forbidden: sysctl kernel.io_uring_disabled, or a container's rules",
         Some(libc::ENOSYS) => "the kernel has none, or a container's rules hide it",
         Some(libc::EINVAL) => "the kernel is too old: Linux 6.1 or later",
+        Some(libc::EMFILE | libc::ENFILE) => "no descriptor is free: raise ulimit -n",
         Some(libc::ENOMEM) => "too little memory may be locked: ulimit -l",
         _ => "`cargo run --bin epoll_direct` needs no io_uring",
     };

@@ -1,29 +1,26 @@
 //! A process for each client, made by fork(2): older than threads are.
 //!
 //! The other way out that note S2, section 2, proposes. Unlike threads, processes share no memory:
-//! one that goes wrong takes its own client with it and nobody else.
+//! if one crashes, its own client loses the connection and no other does.
 //!
 //! ```text
 //! cargo run --bin process_per_connection
 //! cargo run -p client            # as often as you like
 //! ```
 //!
-//! Watch `process N has ended` when a client leaves. A process that ended stays in the system's
-//! table, as a zombie, until its parent asks how it ended. So the parent waits for two things, a
-//! client and a child's end, and accept can wait for one only. A signal tells of a child's end; made
-//! into a descriptor (a self-pipe), it is waited for together with the listener, in poll(2). That
-//! is where the chapters on select and poll begin.
+//! Watch `process N has ended` when a client leaves. A process that has ended stays in the system's
+//! table, as a zombie, until its parent asks how it ended. So the parent has to wait for two
+//! things, a client and the end of a child, and accept waits for one only. A signal (SIGCHLD)
+//! reports the end of a child. Its handler makes a descriptor readable (a self-pipe), and poll(2)
+//! waits for that descriptor and the listener together. The chapters on select and poll begin
+//! there.
 //!
-//! Limits: a process is the dearest way to remember one client, and their number ends first
-//! (`ulimit -u`): a client beyond is turned away, in words. A parent that is killed leaves its
-//! children to finish with their clients; Ctrl-C reaches them all.
+//! Limits: a process is the most expensive way to remember one client, and the system gives only so
+//! many (`ulimit -u`). A client beyond is turned away, and the narration says so. A parent that is
+//! killed leaves its children to finish with their clients; Ctrl-C reaches them all.
 
-#[path = "../conversation.rs"]
-mod conversation;
-
-use clap::Parser;
+use blocking::converse;
 use common::{Connection, Listener, Reply, ServerArgs, explained, reason};
-use conversation::converse;
 use log::info;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -34,32 +31,19 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGCHLD;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-/// A blocking server with a process for each client (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Upper)]
-    reply: Reply,
-}
-
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    common::run("A blocking server with a process for each client", Reply::Upper, serve)
 }
 
 /// The parent's loop. A child leaves it, and the program, when its client has left.
-fn serve(args: &Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
-    // Between "readable" and accept the client may have gone. A blocking accept would then sleep,
-    // and the children that end would stay zombies.
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
+    // accept must not wait: the client may be gone by then, or another process may have it, and
+    // the children that end meanwhile would stay zombies.
     listener.set_nonblocking(true)?;
     let (mut ended, handler) = watch_children().map_err(|error| {
         let reason = reason(&error);
@@ -67,35 +51,34 @@ fn serve(args: &Args) -> io::Result<()> {
         explained(&error, sentence)
     })?;
     listener.announce()?;
+
     loop {
         let (new_client, child_ended) = wait(&listener, &ended)?;
         if child_ended {
             reap(&mut ended);
-            // What the child held, it gave back.
-            listener.resume();
         }
         if !new_client {
             continue;
         }
-        let Some(client) = accept(&listener) else { continue };
+        let Some(client) = listener.admit() else { continue };
         let peer = client.peer();
         #[expect(unsafe_code, reason = "the safe ways to start a process start another program")]
         // SAFETY: this process has one thread, so the child's copy of the memory was left in order:
         // no lock in it is held by a thread that the child does not have.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
-                // The child has copies of all that was open. Each it kept would live as long as
-                // its client does: the port would stay taken when the parent is gone.
+                // The child has a copy of every descriptor. If it kept the listener's, the port
+                // would stay taken after the parent has ended, as long as this client stays.
                 drop((listener, ended));
                 unregister(handler);
-                talk(client, args);
+                talk(client, reply, args);
                 return Ok(());
             }
             Ok(ForkResult::Parent { child }) => info!("process {child} serves {peer}"),
             Err(errno) => info!("turning away {peer}: {}", reason(&errno.into())),
         }
-        // A connection is closed when its last copy is. Without this the client would never see
-        // the end, and the next child would inherit this one's client.
+        // A connection is closed when its last copy is. If the parent kept its own, the client
+        // would never see the end, and the next child would inherit the connection.
         drop(client);
     }
 }
@@ -106,24 +89,19 @@ fn watch_children() -> io::Result<(UnixStream, SigId)> {
     let (ended, handlers_end) = UnixStream::pair()?;
     ended.set_nonblocking(true)?;
     let handler = pipe::register(SIGCHLD, handlers_end)?;
-    // Which signals are blocked is inherited, and who started us may have blocked this one.
+    // Blocked signals are inherited: the program that started this one may have blocked SIGCHLD.
     SigSet::from(Signal::SIGCHLD).thread_unblock()?;
     Ok((ended, handler))
 }
 
-/// Sleeps until somebody wants in or a child has ended: which of the two it is.
+/// Sleeps until a client waits to be accepted or a child has ended, and says which of the two.
 fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
     let mut watched = [
         PollFd::new(ended.as_fd(), PollFlags::POLLIN),
         PollFd::new(listener.as_fd(), PollFlags::POLLIN),
     ];
-    // While accepting is paused the listener is left out: it stays readable.
-    let watched = if listener.wants_read() { &mut watched[..] } else { &mut watched[..1] };
-    // In whole milliseconds, rounded up. Rounded down, the last one would be a time-out of zero.
-    let timeout = listener.timeout().map(|left| left.as_nanos().div_ceil(1_000_000));
-    let timeout = timeout.map(|millis| u16::try_from(millis).unwrap_or(u16::MAX));
     info!("waiting in poll for a client or a child's end");
-    match poll(watched, PollTimeout::from(timeout)) {
+    match poll(&mut watched, PollTimeout::NONE) {
         Ok(_) => {}
         // SIGCHLD itself, most often. The byte that it wrote makes the next poll return at once.
         Err(Errno::EINTR) => return Ok((false, false)),
@@ -131,13 +109,13 @@ fn wait(listener: &Listener, ended: &UnixStream) -> io::Result<(bool, bool)> {
     }
     // Flags that nix has no name for (None) are a reason to look, too.
     let is_ready = |fd: &PollFd| fd.any() != Some(false);
-    Ok((watched.get(1).is_some_and(is_ready), is_ready(&watched[0])))
+    Ok((is_ready(&watched[1]), is_ready(&watched[0])))
 }
 
-/// Asks after every child that has ended, so that none stays a zombie.
+/// Asks how each child has ended, so that none stays a zombie.
 fn reap(ended: &mut UnixStream) {
-    // First the bytes, then the children. The other way round, one that ends in between would have
-    // its byte taken and would itself not be looked for.
+    // First the bytes, then the children. In the other order, a child that ends in between would
+    // have its byte taken and would not be asked about.
     while matches!(ended.read(&mut [0; 64]), Ok(1..)) {}
     // Signals of one kind do not queue up: two children that end together may send only one.
     loop {
@@ -146,35 +124,17 @@ fn reap(ended: &mut UnixStream) {
             Ok(WaitStatus::Signaled(child, signal, _)) => {
                 info!("process {child} has ended: {signal}");
             }
-            // Those that are left still have a client, or there are none left (ECHILD).
+            // The children that are left still have a client, or no child is left (ECHILD).
             Ok(_) | Err(_) => return,
         }
     }
 }
 
-fn accept(listener: &Listener) -> Option<Connection> {
-    match listener.accept() {
-        Ok(Some(client)) => {
-            info!(
-                "new connection from {}, descriptor {}",
-                client.peer(),
-                client.as_fd().as_raw_fd()
-            );
-            Some(client)
-        }
-        Ok(None) => None,
-        Err(error) => {
-            info!("no new clients for now: {}", reason(&error));
-            None
-        }
-    }
-}
-
 /// The child's part: from here on it is as simple as `blocking`.
-fn talk(mut client: Connection, args: &Args) {
-    // On the BSDs and macOS a connection inherits non-blocking from its listener.
+fn talk(mut client: Connection, reply: Reply, args: &ServerArgs) {
+    // The listener is non-blocking, and so is what it accepted.
     match client.set_nonblocking(false) {
-        Ok(()) => converse(&mut client, args.reply, &mut args.server.buffer()),
-        Err(error) => info!("turning away {}: {}", client.peer(), reason(&error)),
+        Ok(()) => converse(&mut client, reply, &mut args.buffer()),
+        Err(error) => client.lose(&error),
     }
 }

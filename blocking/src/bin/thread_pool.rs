@@ -1,4 +1,4 @@
-//! A fixed number of threads, which take the clients in turn: the bounded way.
+//! A fixed number of threads, which take one client after the other: the bounded way.
 //!
 //! The improvement that note S2, section 2, proposes over a thread for each client: threads are
 //! made once, and there are never more of them than was said at the start.
@@ -11,22 +11,19 @@
 //! Watch the third client. It waits until one of the first two leaves, however little those two
 //! have to say: a worker is held by a *client*, not by work.
 //!
-//! Limits: that is the one of `blocking`, moved from 1 to N. The client at the door has been
-//! accepted, those behind it stand in the kernel's accept queue. None is ever turned away.
+//! Limits: that of `blocking`, with N clients in place of one. When all workers have a client, the
+//! next one is accepted and waits for a worker. Those behind it wait in the kernel's accept queue;
+//! none is turned away because the workers are busy.
 
-#[path = "../conversation.rs"]
-mod conversation;
-
+use blocking::converse;
 use clap::Parser;
 use common::{Connection, Reply, ServerArgs, explained, reason};
-use conversation::converse;
 use log::info;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A blocking server with a fixed number of threads (note S2)
@@ -50,22 +47,16 @@ fn main() -> ExitCode {
     common::outcome(serve(&args))
 }
 
-/// The main thread waits in accept, and where all workers are busy, for one of them.
+/// The main thread waits in accept and, when all workers have a client, for one of them.
 fn serve(args: &Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
     let pool = Pool::start(args)?;
     listener.announce()?;
+
     loop {
         info!("waiting in accept");
-        match listener.accept() {
-            Ok(Some(client)) => pool.serve(client),
-            // A blocking accept does not come back without a client.
-            Ok(None) => {}
-            // The workers go on meanwhile, and give descriptors back.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                thread::sleep(listener.timeout().unwrap_or_default());
-            }
+        if let Some(client) = listener.admit() {
+            pool.serve(client);
         }
     }
 }
@@ -82,8 +73,8 @@ impl Pool {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         let workers = args.workers.map_or_else(processors, usize::from);
         let clients = Arc::new(AtomicUsize::new(0));
-        // A channel without room: sending waits until somebody receives. With room, clients would
-        // be accepted that nobody has time for, each with a descriptor.
+        // A channel without room: sending waits until a worker receives. With room, clients would
+        // be accepted that no worker has time for, each at the cost of a descriptor.
         let (door, inside) = sync_channel(0);
         let inside = Arc::new(Mutex::new(inside));
         for number in 1..=workers {
@@ -105,16 +96,15 @@ impl Pool {
 
     /// Hands the client to a worker, and waits for one if all of them have a client.
     fn serve(&self, client: Connection) {
-        let (fd, peer) = (client.as_fd().as_raw_fd(), client.peer());
-        info!("new connection from {peer}, descriptor {fd}");
+        let peer = client.peer();
         if self.clients.fetch_add(1, Ordering::Relaxed) >= self.workers {
             info!("all {} workers are busy: {peer} waits, and whoever comes after", self.workers);
         }
-        self.door.send(client).expect("workers receive for as long as somebody can send");
+        self.door.send(client).expect("workers receive as long as there is a sender");
     }
 }
 
-/// A worker's life: a client, all of it, then the next.
+/// A worker's life: one client until it leaves, then the next.
 fn work(
     inside: &Mutex<Receiver<Connection>>,
     clients: &AtomicUsize,
@@ -122,14 +112,14 @@ fn work(
     mut buffer: Vec<u8>,
 ) {
     loop {
-        // One idle worker waits for a client, the others for the lock. It is free again at the end
+        // One idle worker waits for a client, the others for the lock, which is released at the end
         // of this line. In `while let Ok(client) = inside.lock()…` it would be held through the
-        // whole conversation, and the pool would be one worker.
-        let next = inside.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        // whole conversation, and only one worker would work.
+        let next = inside.lock().expect("recv does not panic").recv();
         let Ok(mut client) = next else { return };
         converse(&mut client, reply, &mut buffer);
-        // Before the connection is closed: whoever sees its end may connect again at once, and is
-        // not to be told that all are busy.
+        // Before the connection is closed: a client that sees the end may connect again at once,
+        // and this worker is free for it.
         clients.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -18,6 +18,7 @@
 //! protocol says where a message ends (a newline, a length before it).
 
 use clap::Parser;
+use client::write_out;
 use common::{Connection, DEFAULT_ADDR, explained, host_port, python_bytes, reason};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -111,10 +112,10 @@ fn python_address(address: SocketAddr) -> String {
     }
 }
 
-/// A line of the transcript. The parts are sent whether or not anybody still reads it; a transcript
+/// A line of the transcript. The parts are sent whether or not it still has a reader; a transcript
 /// that cannot be kept (a full disk) is another matter.
 fn say(line: &str) -> io::Result<()> {
-    match writeln!(io::stdout(), "{line}") {
+    match write_out(format!("{line}\n").as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let sentence = format!("cannot write the transcript: {}", reason(&error));
             Err(explained(&error, sentence))

@@ -12,11 +12,13 @@
 //! recv returns nothing instead of failing, and S3's loop goes on receiving nothing for ever.
 
 use clap::Parser;
+use client::{read_in, write_out};
 use common::{
-    Connection, DEFAULT_ADDR, TextPieces, explained, harmless, host_port, interrupted, reason,
+    Connection, DEFAULT_ADDR, TextPieces, explained, harmless, host_port, interrupted, marked,
+    reason,
 };
 use nix::errno::Errno;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -40,9 +42,13 @@ struct Shared {
 fn main() -> ExitCode {
     let args: Args = common::parse();
     match talk(&args.addr) {
-        // `client_threads | head -1`: nobody reads us any more, so there is nothing left to do.
+        // `client_threads | head -1`: there is no reader any more, so there is nothing left to do.
         // (Only standard output's errors arrive bare.)
         Err(error) if error.raw_os_error() == Some(Errno::EPIPE as i32) => ExitCode::SUCCESS,
+        Err(error) if error.raw_os_error().is_some() => {
+            let sentence = format!("cannot write standard output: {}", reason(&error));
+            common::outcome(Err(explained(&error, sentence)))
+        }
         // To return from main ends every thread, whatever it is doing: what S3 needs `os._exit`
         // for. The keyboard's thread was not joined, because it may never come back.
         result => common::outcome(result),
@@ -53,7 +59,11 @@ fn talk(addr: &str) -> io::Result<()> {
     let receiver =
         Arc::new(Shared { connection: common::connect(addr)?, keyboard_end: OnceLock::new() });
     let sender = Arc::clone(&receiver);
-    std::thread::Builder::new().spawn(move || send_what_is_typed(&sender))?;
+    let started = std::thread::Builder::new().spawn(move || send_what_is_typed(&sender));
+    started.map_err(|error| {
+        let reason = reason(&error);
+        explained(&error, format!("cannot start a thread: {reason} (raise ulimit -u)"))
+    })?;
     receive(&receiver)
 }
 
@@ -61,15 +71,14 @@ fn talk(addr: &str) -> io::Result<()> {
 /// for it. The second matters as much: no queue grows here, the keyboard just has to wait.
 fn send_what_is_typed(shared: &Shared) {
     let mut socket = shared.connection.socket();
-    let mut keyboard = io::stdin().lock();
+    let mut typed = vec![0; 64 * 1024];
     let end = loop {
-        let typed = match keyboard.fill_buf() {
-            Ok([]) => break Ok(()),
-            Ok(typed) => typed,
-            Err(error) if interrupted(&error) => continue,
+        let count = match read_in(&mut typed) {
+            Ok(0) => break Ok(()),
+            Ok(count) => count,
             Err(error) => break Err(error),
         };
-        for line in typed.split(|&byte| byte == b'\n') {
+        for line in typed[..count].split(|&byte| byte == b'\n') {
             // `write_all` is right on a blocking socket, and only there: on a non-blocking one it
             // would fail half-way and not say how far it came.
             if socket.write_all(line).is_err() {
@@ -77,8 +86,6 @@ fn send_what_is_typed(shared: &Shared) {
                 return;
             }
         }
-        let count = typed.len();
-        keyboard.consume(count);
     };
     // First the note, then the FIN: what the receiver sees next may be the answer to it.
     let _ = shared.keyboard_end.set(end);
@@ -97,7 +104,7 @@ fn receive(shared: &Shared) -> io::Result<()> {
                 // S3 decodes nothing (Python 2). Half a character waits for its other half.
                 let text = text.push(&buffer[..count]);
                 if !text.is_empty() {
-                    say(&format!("RECEIVE: {}", harmless(&text)))?;
+                    write_out(marked("RECEIVE: ", &harmless(&text)).as_bytes())?;
                 }
             }
             Err(error) if interrupted(&error) => {}
@@ -118,7 +125,7 @@ fn receive(shared: &Shared) -> io::Result<()> {
     }
 }
 
-/// A line on standard output. `println!` would panic when nobody reads it any more.
+/// A line on standard output. `println!` would panic when there is no reader any more.
 fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
+    write_out(format!("{line}\n").as_bytes())
 }

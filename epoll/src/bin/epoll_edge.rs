@@ -1,8 +1,8 @@
-//! `epoll(7)`, edge-triggered: the kernel tells once, when something arrives, and not again.
+//! `epoll(7)`, edge-triggered: the kernel tells once, when something has happened, and not again.
 //!
 //! The server of note S1. Each client is registered once, for everything, and that is the last
 //! that epoll hears of it. In return the program must remember what it was told: a client with
-//! data left unread is not reported again until more arrives, which may be never. So every call is
+//! data left unread is not reported again until more happens, which may be never. So every call is
 //! repeated until there is nothing left for it; and because a client that never stops sending would
 //! then never be left, each gets a budget, and those that still had something are kept in a list of
 //! our own.
@@ -22,13 +22,9 @@
 //! Limits: as `epoll`. For one message and one answer it saves nothing over `epoll_direct`, which
 //! is simpler; it saves waits where much data comes behind one event.
 
-#[path = "../level_and_edge.rs"]
-mod level_and_edge;
-#[path = "../system.rs"]
-mod system;
-
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, would_block};
+use epoll::{Batch, Epoll, EpollEvent, EpollFlags, key, token};
 use log::info;
 use nix::errno::Errno;
 use slotmap::{DefaultKey, Key, SlotMap};
@@ -36,7 +32,6 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process::ExitCode;
 use std::time::Duration;
-use system::{Batch, Epoll, EpollEvent, EpollFlags, key, token};
 
 /// An echo server on epoll(7), edge-triggered: told once, so drain to EAGAIN (note S1)
 #[derive(Parser)]
@@ -67,23 +62,17 @@ const EDGES: EpollFlags = EpollFlags::EPOLLIN
     .union(EpollFlags::EPOLLPRI)
     .union(EpollFlags::EPOLLET);
 
-/// What makes recv worth trying, and send. A hang-up and an error are news for both.
-const READABLE: EpollFlags =
-    EpollFlags::EPOLLIN.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
-const WRITABLE: EpollFlags =
-    EpollFlags::EPOLLOUT.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
+/// A hang-up or an error: always reported, and only recv or send can tell what it is.
+const BROKEN: EpollFlags = EpollFlags::EPOLLHUP.union(EpollFlags::EPOLLERR);
 
 /// There is more to learn than the bytes of one recv: the end of input stands behind them (RDHUP),
 /// an error does, or an urgent byte stands among them, and recv stops in front of that.
-const MORE_BEHIND: EpollFlags = EpollFlags::EPOLLRDHUP
-    .union(EpollFlags::EPOLLPRI)
-    .union(EpollFlags::EPOLLHUP)
-    .union(EpollFlags::EPOLLERR);
+const MORE_BEHIND: EpollFlags = BROKEN.union(EpollFlags::EPOLLRDHUP).union(EpollFlags::EPOLLPRI);
 
 fn main() -> ExitCode {
     let args: Args = common::parse();
     common::narrate(args.server.quiet);
-    common::outcome(if args.level_and_edge { level_and_edge::show() } else { serve(&args) })
+    common::outcome(if args.level_and_edge { epoll::show_level_and_edge() } else { serve(&args) })
 }
 
 /// Notes what the edges say, and then works on those that are ready, known from now or from before.
@@ -94,12 +83,13 @@ fn serve(args: &Args) -> io::Result<()> {
     let mut turn = Vec::new();
     loop {
         server.wait(&mut batch)?;
-        server.accept();
-        // Whoever is still ready afterwards is put into the list again, behind the others.
+        // A client that is still ready afterwards is put into the list again, behind the others.
         std::mem::swap(&mut turn, &mut server.still_ready);
         for client in turn.drain(..) {
             server.handle(client);
         }
+        // Last, so that the descriptors just closed are free again.
+        server.accept();
     }
 }
 
@@ -142,7 +132,7 @@ impl Server {
         let listener = common::listen(&args.server)?;
         // Draining ends with EAGAIN, and only a non-blocking socket ever says that.
         listener.set_nonblocking(true)?;
-        let epoll = system::create()?;
+        let epoll = epoll::create()?;
         epoll.add(&listener, EpollEvent::new(EDGES, token(DefaultKey::null())))?;
         Ok(Self {
             listener,
@@ -157,11 +147,10 @@ impl Server {
 
     /// Sleeps until there is news, unless there is work left over, and notes the news.
     fn wait(&mut self, batch: &mut [EpollEvent]) -> io::Result<()> {
-        let work_left =
-            !self.still_ready.is_empty() || self.may_accept && self.listener.wants_read();
+        let work_left = self.may_accept || !self.still_ready.is_empty();
         info!("waiting for the next event{}", if work_left { ", work is left over" } else { "" });
-        let wait = if work_left { Some(Duration::ZERO) } else { self.listener.timeout() };
-        let count = match self.epoll.wait(batch, system::timeout(wait)) {
+        let wait = work_left.then_some(Duration::ZERO);
+        let count = match self.epoll.wait(batch, epoll::timeout(wait)) {
             Ok(count) => count,
             // A signal came first (EINTR); even SIGSTOP and SIGCONT, without any handler.
             Err(Errno::EINTR) => 0,
@@ -179,8 +168,8 @@ impl Server {
         if client.is_null() {
             self.may_accept = true;
         } else if let Some(known) = self.clients.get_mut(client) {
-            known.readable |= flags.intersects(READABLE);
-            known.writable |= flags.intersects(WRITABLE);
+            known.readable |= flags.intersects(EpollFlags::EPOLLIN | BROKEN);
+            known.writable |= flags.intersects(EpollFlags::EPOLLOUT | BROKEN);
             known.more_behind |= flags.intersects(MORE_BEHIND);
             self.list(client);
         }
@@ -195,44 +184,31 @@ impl Server {
         }
     }
 
-    /// One edge may stand for several clients. While accepting is paused for want of descriptors
-    /// the edge stays noted; S1's program would not look again before yet another client comes.
+    /// One edge may stand for several clients, so accept until there is none: S1's program accepts
+    /// one, and the others wait until yet another comes.
     fn accept(&mut self) {
         let mut budget = BUDGET;
-        while self.may_accept && self.listener.wants_read() && budget > 0 {
+        while self.may_accept && budget > 0 {
             budget -= 1;
             match self.listener.accept() {
-                Ok(Some(connection)) => {
-                    let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                    match self.add(connection) {
-                        Ok(()) => info!("new connection from {peer}, descriptor {fd}"),
-                        Err(error) => info!("turning away {peer}: {}", reason(&error)),
-                    }
-                }
-                Ok(None) => self.may_accept = false,
-                Err(error) => info!("no new clients for now: {}", reason(&error)),
+                Ok(connection) => self.add(connection),
+                Err(error) if would_block(&error) => self.may_accept = false,
+                Err(error) => return self.listener.failed(&error),
             }
         }
     }
 
     /// The only time that the kernel is told about this client. What is ready already is reported
     /// by the next wait: adding counts as an edge.
-    fn add(&mut self, connection: Connection) -> io::Result<()> {
-        connection.set_nonblocking(true)?;
-        let client = Client {
-            connection,
-            readable: false,
-            writable: false,
-            more_behind: false,
-            listed: false,
-        };
+    fn add(&mut self, connection: Connection) {
+        let (readable, writable, more_behind, listed) = (false, false, false, false);
+        let client = Client { connection, readable, writable, more_behind, listed };
         let client = self.clients.insert(client);
-        let event = EpollEvent::new(EDGES, token(client));
-        let added = self.epoll.add(&self.clients[client].connection, event);
-        if added.is_err() {
-            self.clients.remove(client);
+        let connection = &mut self.clients[client].connection;
+        if let Err(error) = self.epoll.add(&*connection, EpollEvent::new(EDGES, token(client))) {
+            connection.lose(&error.into());
+            self.close_if_finished(client);
         }
-        Ok(added?)
     }
 
     /// A client's turn: as much as its budget allows.
@@ -241,66 +217,40 @@ impl Server {
         known.listed = false;
         self.receive(client);
         self.send(client);
-        if self.clients[client].connection.is_finished() {
-            self.close(client);
-        } else {
-            self.list(client);
-        }
+        self.list(client);
+        self.close_if_finished(client);
     }
 
     /// recv until nothing is left. EAGAIN says so. A recv that brought less than it could says so
     /// too, and saves the call (epoll(7), the last of its questions), but not if the kernel told us
-    /// that there is more than bytes: the end of input that came with the data makes no second edge,
-    /// and a server that stops before it keeps the connection for ever.
+    /// that there is more than bytes: the end of input that came with the data makes no second
+    /// edge, and a server that stops before it keeps the connection for ever.
     fn receive(&mut self, client: DefaultKey) {
         let Client { connection, readable, more_behind, .. } = &mut self.clients[client];
-        let peer = connection.peer();
         let mut budget = BUDGET;
         while *readable && connection.wants_read() && budget > 0 {
             budget -= 1;
-            match connection.recv(&mut self.buffer) {
-                // The end stays the end. S1's program asks on here, and is told so for ever.
-                Ok(0) => info!("no more data from {peer}"),
-                Ok(count) => {
-                    let data = &self.buffer[..count];
-                    info!("received {} from {peer}", preview(data));
-                    self.reply.answer(data, connection.queue_mut());
-                    *readable = *more_behind || count == self.buffer.len();
-                }
-                Err(error) if would_block(&error) => (*readable, *more_behind) = (false, false),
-                Err(error) => return self.lose(client, &error),
+            match connection.receive(&mut self.buffer, self.reply) {
+                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+                None => (*readable, *more_behind) = (false, false),
             }
         }
     }
 
-    /// send until the queue is empty, or EAGAIN: then the next edge is the room that comes.
+    /// One send of all that is queued. If the kernel takes less than all, there is no room any more
+    /// (epoll(7)), and the next edge is the room that comes.
     fn send(&mut self, client: DefaultKey) {
         let Client { connection, writable, .. } = &mut self.clients[client];
-        let peer = connection.peer();
-        while *writable && connection.wants_write() {
-            info!("sending {} to {peer}", preview(connection.queue().waiting()));
-            match connection.send() {
-                Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-                Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-                Err(error) if would_block(&error) => *writable = false,
-                Err(error) => return self.lose(client, &error),
-            }
+        if *writable {
+            connection.send_queued();
+            *writable = !connection.wants_write();
         }
-    }
-
-    /// An error ends this connection and no other. Its address was kept from accept: a socket that
-    /// was reset no longer knows it.
-    fn lose(&mut self, client: DefaultKey, error: &io::Error) {
-        let connection = &mut self.clients[client].connection;
-        info!("lost {}: {}", connection.peer(), reason(error));
-        connection.abandon();
     }
 
     /// Dropping the connection closes its descriptor, and the kernel stops watching.
-    fn close(&mut self, client: DefaultKey) {
-        if let Some(Client { connection, .. }) = self.clients.remove(client) {
-            info!("closing {}", connection.peer());
-            self.listener.resume();
+    fn close_if_finished(&mut self, client: DefaultKey) {
+        if !self.clients[client].connection.is_open() {
+            self.clients.remove(client);
         }
     }
 

@@ -11,13 +11,14 @@ mod report;
 use crate::check::programs;
 use crate::check::report::{complain, unread};
 use crate::check::subject::Gives;
+use crate::language::{Language, said};
 use crate::measure::strace::Strace;
 use crate::measure::{Cpus, Load, Target};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use measured::{Measured, Setup};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Compare servers: CPU time, throughput, latency, memory and system calls of a message
 ///
@@ -74,6 +75,10 @@ pub struct BenchArgs {
     /// The figures as CSV
     #[arg(long)]
     csv: bool,
+
+    /// The language of the report
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
+    lang: Language,
 }
 
 /// What is compared when nothing is named: each model once, the fewest system calls first.
@@ -108,6 +113,7 @@ enum Ended {
 /// Runs `lab bench`.
 #[must_use]
 pub fn main(args: &BenchArgs) -> ExitCode {
+    args.lang.speak();
     let printed = targets(args).and_then(|targets| {
         let measured = measure(&targets, args).map_err(Ended::Failed)?;
         Ok(report::print(&measured, args).inspect_err(unread).is_ok())
@@ -131,9 +137,11 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     let limit = crate::check::suite::descriptor_limit();
     let wanted = args.clients as usize + args.idle as usize;
     if wanted.max(measured::MANY) + 100 > limit {
-        let why = format!(
-            "{wanted} clients: the system allows {limit} descriptors, and {} are needed (ulimit -Hn)",
-            wanted.max(measured::MANY) + 100
+        let needed = wanted.max(measured::MANY) + 100;
+        let why = said!(
+            "{wanted} clients: the system allows {limit} descriptors, and {needed} are needed \
+             (ulimit -Hn)",
+            "{wanted} 个客户端：系统只允许 {limit} 个描述符，需要 {needed} 个（ulimit -Hn）"
         );
         return Err(Ended::Failed(why));
     }
@@ -146,7 +154,11 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     for name in &args.programs {
         let row = programs::answering(name).map_err(Ended::Usage)?;
         if row.gives == Gives::AnswersOne && wanted > 1 {
-            let why = format!("{} serves one client at a time: try --clients 1", row.name);
+            let why = said!(
+                "{} serves one client at a time: try --clients 1",
+                "{} 一次只服务一个客户端：请用 --clients 1",
+                row.name
+            );
             return Err(Ended::Usage(why));
         }
         rows.push(row);
@@ -154,12 +166,19 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
     let bar = spinner();
     let mut targets = Vec::new();
     for row in rows {
-        bar.set_message(format!("building {} (a few minutes the first time)", row.binary));
+        bar.set_message(said!(
+            "building {} (a few minutes the first time)",
+            "编译 {}（第一次要几分钟）",
+            row.binary
+        ));
         targets.push(Target::row(row).map_err(Ended::Failed)?);
     }
     targets.extend(args.vs.iter().map(|command| named_after(command)));
     if args.peers {
-        bar.set_message("building the peers (a few minutes the first time)");
+        bar.set_message(said!(
+            "building the peers (a few minutes the first time)",
+            "编译用来对比的服务端（第一次要几分钟）"
+        ));
         targets.extend(peers::all().map_err(Ended::Failed)?);
     }
     bar.finish_and_clear();
@@ -186,18 +205,27 @@ fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String
     };
     let mut measured: Vec<_> = targets.iter().map(|target| Measured::new(target.clone())).collect();
     let bar = ProgressBar::new(measured.len() as u64 * (u64::from(args.rounds) + 1));
-    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}, {eta} left");
+    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}");
     bar.set_style(style.expect("a template"));
-    let strace = Strace::find().map_err(|why| complain(&format!("no calls counted: {}", why.en)));
+    let strace = Strace::find().map_err(|why| {
+        let why = why.of(args.lang);
+        complain(&said!("no calls counted: {why}", "无法统计系统调用：{why}"));
+    });
     let strace = strace.ok();
     for one in &mut measured {
-        bar.set_message(format!("{}: memory, system calls", one.target.name));
+        let name = &one.target.name;
+        bar.set_message(said!("{name}: memory, system calls", "{name}：内存、系统调用"));
         one.once(&setup, strace.as_ref())?;
         bar.inc(1);
     }
-    for _ in 0..args.rounds {
-        for one in &mut measured {
-            bar.set_message(one.target.name.clone());
+    let rounds = args.rounds as usize * measured.len();
+    let began = Instant::now();
+    for round in 0..args.rounds as usize {
+        for (index, one) in (0..).zip(&mut measured) {
+            let done = round * targets.len() + index;
+            let left = left(rounds, done, began.elapsed(), args.seconds).as_secs();
+            let name = &one.target.name;
+            bar.set_message(said!("{name}, about {left} s left", "{name}，还要约 {left} 秒"));
             one.round(&setup)?;
             bar.inc(1);
         }
@@ -206,8 +234,28 @@ fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String
     Ok(measured)
 }
 
+/// How long the rounds that are left will take: as long as each of those `done` took, and no less
+/// than the time under load. What came before the rounds is quick, and says nothing about them.
+fn left(rounds: usize, done: usize, spent: Duration, loaded: Duration) -> Duration {
+    let each = if done == 0 { loaded } else { loaded.max(spent.div_f64(done as f64)) };
+    each.mul_f64((rounds - done) as f64)
+}
+
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_of_the_rounds_left() {
+        let seconds = Duration::from_secs;
+        assert_eq!(left(40, 0, seconds(0), seconds(1)), seconds(40), "before the first");
+        assert_eq!(left(40, 10, seconds(20), seconds(1)), seconds(60), "a start takes time, too");
+        assert_eq!(left(40, 40, seconds(80), seconds(1)), seconds(0));
+    }
 }

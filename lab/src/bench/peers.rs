@@ -3,6 +3,7 @@
 //! notes' programs in Python.
 
 use crate::built::built_elsewhere;
+use crate::language::said;
 use crate::measure::Target;
 use std::ffi::OsString;
 use std::path::Path;
@@ -21,13 +22,15 @@ const PYTHON: [(&str, &str); 4] = [
 /// All of them that this machine can run, built.
 pub(super) fn all() -> Result<Vec<Target>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let release = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
+    let built = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
     let listening = ["--addr", "127.0.0.1:0"].map(OsString::from);
     let server = |name: &str, start: Vec<OsString>| {
         Target::command(name, [start, listening.to_vec()].concat())
     };
-    let mut peers: Vec<_> =
-        RUST.iter().map(|(name, binary)| server(name, vec![release.join(binary).into()])).collect();
+    let mut peers = Vec::new();
+    for (name, binary) in RUST {
+        peers.push(server(name, vec![built.named(binary)?.into()]));
+    }
     if let Some(python) = python() {
         let scripts = folder.join("python");
         peers.extend(
@@ -36,9 +39,10 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
             }),
         );
     } else {
-        crate::check::report::complain(
+        crate::check::report::complain(&said!(
             "python3 is not installed: the notes' programs are left out",
-        );
+            "没有安装 python3：略去笔记里的程序"
+        ));
     }
     Ok(peers)
 }

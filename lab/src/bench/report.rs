@@ -2,6 +2,8 @@
 
 use super::BenchArgs;
 use super::measured::Measured;
+use crate::check::client::bytes;
+use crate::language::{Language, said};
 use crate::measure::{Cpus, Series};
 use crate::table::{figures_from, say, table};
 use std::io;
@@ -14,17 +16,30 @@ pub(super) fn print(measured: &[Measured], args: &BenchArgs) -> io::Result<()> {
 }
 
 fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
-    let mut table = table([
-        "server",
-        "CPU µs",
-        "least–most",
-        "ratio",
-        "messages/s",
-        "p50 µs",
-        "p99 µs",
-        "idle KiB",
-        "calls",
-    ]);
+    let mut table = table(args.lang.pick([
+        [
+            "server",
+            "CPU µs",
+            "least–most",
+            "ratio",
+            "messages/s",
+            "p50 µs",
+            "p99 µs",
+            "idle KiB",
+            "calls",
+        ],
+        [
+            "服务端",
+            "CPU µs",
+            "最小–最大",
+            "倍数",
+            "消息/秒",
+            "p50 µs",
+            "p99 µs",
+            "空闲 KiB",
+            "调用",
+        ],
+    ]));
     for one in measured {
         let figure = |series: &Series, digits| shown(series.median(), digits);
         let spread = one.cpu.spread();
@@ -46,28 +61,45 @@ fn in_a_table(measured: &[Measured], args: &BenchArgs) -> String {
 
 /// What the columns are, under what conditions that was, and what else the machine did.
 fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
-    let idle = if args.idle > 0 { format!(" and {} idle", args.idle) } else { String::new() };
+    let BenchArgs { clients, rounds, idle, .. } = args;
+    let (seconds, size) = (args.seconds.as_secs_f64(), bytes(args.size.into()));
     let cpus = match Cpus::choose(args.one_cpu) {
-        Some(cpus) if cpus.server != cpus.clients => {
-            format!("servers on CPU {}, clients on CPU {}", cpus.server, cpus.clients)
+        Some(Cpus { server, clients }) if server != clients => said!(
+            "servers on CPU {server}, clients on CPU {clients}",
+            "服务端在 CPU {server} 上，客户端在 CPU {clients} 上"
+        ),
+        Some(Cpus { server, .. }) => {
+            said!("servers and clients on CPU {server}", "服务端和客户端都在 CPU {server} 上")
         }
-        Some(cpus) => format!("servers and clients on CPU {}", cpus.server),
-        None => "on any CPU".to_owned(),
+        None => said!("on any CPU", "不绑定 CPU"),
     };
-    let rounds =
-        if args.rounds == 1 { "1 round".into() } else { format!("{} rounds", args.rounds) };
-    let mut text = format!(
-        "CPU µs: of the server, for each message; calls: its system calls for a message of one \
-         client alone;\nidle KiB: its memory for each silent client.\n{} talking {}{idle}, {} bytes; medians of {rounds} of {} s, servers in turn; {cpus}.",
-        args.clients,
-        if args.clients == 1 { "client" } else { "clients" },
-        args.size,
-        args.seconds.as_secs_f64(),
-    );
+    let idle = match idle {
+        0 => String::new(),
+        _ => said!(" and {idle} idle", "，另有 {idle} 个空闲连接"),
+    };
+    let plural = |count: u32| if count == 1 { "" } else { "s" };
+    let mut text = match args.lang {
+        Language::English => format!(
+            "CPU µs: of the server, for each message; calls: its system calls for a message\n\
+             of one client alone; idle KiB: its memory for each idle client.\n\
+             {clients} talking client{}{idle}, {size}; medians of {rounds} round{} of {seconds} s, \
+             servers in\nturn; {cpus}.",
+            plural(*clients),
+            plural(*rounds)
+        ),
+        Language::Chinese => format!(
+            "CPU µs：服务端处理每条消息的 CPU 时间；调用：只有一个客户端时每条消息的系统调用数；\n\
+             空闲 KiB：每个空闲连接占用的服务端内存。\n\
+             {clients} 个客户端在收发{idle}，每条消息 {size}；\
+             {rounds} 轮的中位数，每轮 {seconds} 秒，\n\
+             各服务端轮流；{cpus}。"
+        ),
+    };
     let others = measured.iter().filter_map(|one| one.others.median()).fold(0.0, f64::max);
     if others > 0.2 {
-        text += &format!(
-            "\nOther programs used up to {others:.1} CPUs meanwhile: trust no small difference."
+        text += &said!(
+            "\nOther programs used up to {others:.1} CPUs meanwhile: trust no small difference.",
+            "\n其间别的程序最多占用 {others:.1} 个 CPU：小的差别不可信。"
         );
     }
     text

@@ -3,10 +3,15 @@
 //! Each writes and reads at once. One that wrote 8 MiB before reading a byte would judge the
 //! kernel's buffers, not the server: with a bounded server both sides would wait for ever.
 
+use super::dial::dial;
+use super::meanwhile::Meanwhile;
+use super::subject::Fault;
+use crate::language::said;
 use common::{interrupted, reason, would_block};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
@@ -24,6 +29,9 @@ pub enum Answer {
 /// How long no byte at all may move before an answer counts as missing. Generous: the machine may
 /// have better things to do, and a check that holds never waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After this long without a byte, what the server does is looked at.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What may be under way unanswered, unless a check wants it otherwise.
 const WINDOW: u64 = 256 << 10;
@@ -71,6 +79,8 @@ impl Text {
 #[derive(Debug)]
 pub(crate) struct Client {
     socket: TcpStream,
+    /// The server's process, to see what it does when no answer comes.
+    pub server: Option<i32>,
     text: &'static Text,
     /// Where in the text it began: no two clients send the same.
     start: u64,
@@ -84,30 +94,54 @@ pub(crate) struct Client {
     pub asleep: bool,
     /// Shut down the sending side once everything is sent.
     fin: bool,
+    /// It is shut down.
+    shut: bool,
     /// How the connection ended, if it has.
     ending: Option<String>,
 }
 
 /// The ending that a client wishes for: end of input after the last answer.
-pub(crate) const CLOSED: &str = "closed by the server";
+pub(crate) fn closed() -> String {
+    said!("closed by the server", "被服务端关闭")
+}
+
+/// `1 byte`, `2 bytes`.
+pub(crate) fn bytes(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    said!("{count} byte{plural}", "{count} 字节")
+}
+
+/// A connection that cannot be made is the server's shortfall, unless it is the laboratory that
+/// lacks what a connection takes.
+fn cannot_connect(error: &io::Error) -> Fault {
+    let why = reason(error);
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE) => Fault::Unseen(said!(
+            "lab itself has no descriptor left for one more client: {why} (raise ulimit -Hn)",
+            "lab 自己的描述符已用完，无法再建立连接：{why}（请提高 ulimit -Hn）"
+        )),
+        Some(Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL) => Fault::Unseen(said!(
+            "lab itself has no room for one more client: {why}",
+            "lab 自己无法再建立连接：{why}"
+        )),
+        _ => Fault::Short(said!("cannot connect: {why}", "无法连接：{why}")),
+    }
+}
 
 impl Client {
-    pub(crate) fn connect(addr: SocketAddr, answer: Answer) -> Result<Self, String> {
-        Self::connect_within(addr, answer, PATIENCE)
-    }
-
     pub(crate) fn connect_within(
         addr: SocketAddr,
         answer: Answer,
         patience: Duration,
-    ) -> Result<Self, String> {
-        let words = |error| format!("cannot connect: {}", reason(&error));
-        let socket = TcpStream::connect_timeout(&addr, patience).map_err(words)?;
+    ) -> Result<Self, Fault> {
+        let words = |error| cannot_connect(&error);
+        let socket = dial(addr, patience).map_err(words)?;
         socket.set_nodelay(true).map_err(words)?;
         socket.set_nonblocking(true).map_err(words)?;
         let port = socket.local_addr().map_err(words)?.port();
         Ok(Self {
             socket,
+            server: None,
             text: Text::of(answer),
             start: u64::from(port) * 7919,
             goal: 0,
@@ -116,6 +150,7 @@ impl Client {
             window: WINDOW,
             asleep: false,
             fin: false,
+            shut: false,
             ending: None,
         })
     }
@@ -146,7 +181,7 @@ impl Client {
     }
 
     /// Sends `count` more bytes and waits until all is answered: the time it took.
-    pub(crate) fn exchange(&mut self, count: u64) -> Result<Duration, String> {
+    pub(crate) fn exchange(&mut self, count: u64) -> Result<Duration, Fault> {
         let began = Instant::now();
         self.ask(count);
         drive(std::slice::from_mut(self), Self::is_answered)?;
@@ -154,7 +189,7 @@ impl Client {
     }
 
     /// Sends `count` more bytes without reading; what the system does not take stays unsent.
-    pub(crate) fn push(&mut self, count: u64) -> Result<(), String> {
+    pub(crate) fn push(&mut self, count: u64) -> Result<(), Fault> {
         self.ask(count);
         self.write()?;
         Ok(())
@@ -166,11 +201,12 @@ impl Client {
     }
 
     /// Everything sent, everything answered, and then the end of the server's answers.
-    pub(crate) fn finish(&mut self) -> Result<(), String> {
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         drive(std::slice::from_mut(self), Self::has_ended)?;
         match &self.ending {
-            Some(ending) if ending == CLOSED && self.is_answered() => Ok(()),
-            ending => Err(self.progress(ending.as_deref().unwrap_or("still open"))),
+            Some(ending) if *ending == closed() && self.is_answered() => Ok(()),
+            Some(ending) => Err(self.progress(ending)),
+            None => Err(self.progress(&said!("still open", "连接仍未关闭"))),
         }
     }
 
@@ -181,7 +217,7 @@ impl Client {
     }
 
     /// Sends what may be sent. Whether anything moved.
-    fn write(&mut self) -> Result<bool, String> {
+    fn write(&mut self) -> Result<bool, Fault> {
         let before = self.sent;
         while self.may_send() > 0 && self.ending.is_none() {
             let from = self.position(self.sent);
@@ -195,6 +231,7 @@ impl Client {
         }
         if self.fin && self.sent == self.goal && self.ending.is_none() {
             self.fin = false;
+            self.shut = true;
             let shut = self.socket.shutdown(Shutdown::Write);
             self.ending = shut.err().map(|error| reason(&error));
         }
@@ -202,10 +239,10 @@ impl Client {
     }
 
     /// One read, compared with what should come. Whether anything moved.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool, Fault> {
         let count = match (&self.socket).read(buffer) {
             Ok(0) => {
-                self.ending = Some(CLOSED.to_owned());
+                self.ending = Some(closed());
                 return Ok(true);
             }
             Ok(count) => count,
@@ -216,7 +253,7 @@ impl Client {
             }
         };
         if self.answered + count as u64 > self.sent {
-            return Err(self.progress("more came back than was sent"));
+            return Err(self.progress(&said!("more came back than was sent", "收到的比发送的多")));
         }
         let mut rest = &buffer[..count];
         while !rest.is_empty() {
@@ -225,10 +262,12 @@ impl Client {
             let expected = &self.text.answers[from..from + piece.len()];
             if let Some(at) = (0..piece.len()).find(|&at| piece[at] != expected[at]) {
                 let number = self.answered + at as u64 + 1;
-                return Err(format!(
+                return Err(Fault::Short(said!(
                     "byte {number} came back as {:#04x}, expected {:#04x}",
-                    piece[at], expected[at]
-                ));
+                    "第 {number} 个字节返回的是 {:#04x}，应为 {:#04x}",
+                    piece[at],
+                    expected[at]
+                )));
             }
             self.answered += piece.len() as u64;
             rest = more;
@@ -245,8 +284,25 @@ impl Client {
         ((self.start + offset) % PERIOD as u64) as usize
     }
 
-    fn progress(&self, what: &str) -> String {
-        format!("{what} after {} of {} bytes were answered", self.answered, self.goal)
+    fn progress(&self, what: &str) -> Fault {
+        let (answered, goal) = (self.answered, bytes(self.goal));
+        Fault::Short(said!(
+            "{what} after {answered} of {goal} were answered",
+            "{what}（共 {goal}，已返回 {answered} 字节）"
+        ))
+    }
+
+    /// What is missing, and what the server does instead.
+    fn silent(&self, others: usize, meanwhile: Option<&Meanwhile>) -> Fault {
+        let seconds = PATIENCE.as_secs();
+        let also = match others {
+            0 => String::new(),
+            _ => said!(" ({others} more wait)", "（另有 {others} 个客户端在等待）"),
+        };
+        let silent = self.progress(&said!("nothing for {seconds} s", "{seconds} 秒内没有动静"));
+        let ended = self.shut && self.is_answered();
+        let meanwhile = meanwhile.map_or(String::new(), |meanwhile| meanwhile.words(ended));
+        Fault::Short(format!("{silent}{also}{meanwhile}"))
     }
 }
 
@@ -255,9 +311,10 @@ impl Client {
 /// # Errors
 ///
 /// A wrong byte, a connection that ended before its client was done, or nothing for [`PATIENCE`].
-pub(crate) fn drive(clients: &mut [Client], done: impl Fn(&Client) -> bool) -> Result<(), String> {
+pub(crate) fn drive(clients: &mut [Client], done: impl Fn(&Client) -> bool) -> Result<(), Fault> {
     let mut buffer = vec![0; 64 << 10];
     let mut moved_at = Instant::now();
+    let mut meanwhile = None;
     loop {
         let mut busy: Vec<&mut Client> =
             clients.iter_mut().filter(|client| !done(client)).collect();
@@ -276,15 +333,16 @@ pub(crate) fn drive(clients: &mut [Client], done: impl Fn(&Client) -> bool) -> R
             for (client, events) in busy.iter_mut().zip(events) {
                 if !events.is_empty() && client.turn(&mut buffer)? {
                     moved_at = Instant::now();
+                    meanwhile = None;
                 }
             }
         }
+        if meanwhile.is_none() && moved_at.elapsed() > SILENCE {
+            meanwhile = busy[0].server.map(Meanwhile::begin);
+        }
         // A clock that no byte has moved for long enough, whoever is to blame.
         if moved_at.elapsed() > PATIENCE {
-            let silent = format!("nothing for {} s", PATIENCE.as_secs());
-            let others = busy.len() - 1;
-            let also = if others == 0 { String::new() } else { format!(" ({others} more wait)") };
-            return Err(busy[0].progress(&silent) + &also);
+            return Err(busy[0].silent(busy.len() - 1, meanwhile.as_ref()));
         }
     }
 }
@@ -297,14 +355,14 @@ fn interest(client: &Client) -> PollFd<'_> {
 }
 
 impl Client {
-    fn turn(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+    fn turn(&mut self, buffer: &mut [u8]) -> Result<bool, Fault> {
         let wrote = self.write()?;
         let read = !self.asleep && self.read(buffer)?;
         Ok(wrote || read)
     }
 
     /// One turn of a client that may have nothing to do: waits a moment for room to send.
-    pub(crate) fn offer(&mut self) -> Result<bool, String> {
+    pub(crate) fn offer(&mut self) -> Result<bool, Fault> {
         let _ = poll(&mut [interest(self)], PollTimeout::from(20_u8));
         let moved = self.write()?;
         match &self.ending {
@@ -324,7 +382,7 @@ mod tests {
     fn served(answer: Answer, server: fn(TcpStream)) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let addr = listener.local_addr().expect("bound");
-        let client = Client::connect(addr, answer).expect("loopback");
+        let client = Client::connect_within(addr, answer, PATIENCE).expect("loopback");
         thread::spawn(move || server(listener.accept().expect("somebody connected").0));
         client
     }
@@ -359,7 +417,7 @@ mod tests {
     #[test]
     fn one_wrong_byte_is_found() {
         let mut client = served(Answer::Echo, |socket| echo_with(socket, |bytes| bytes[0] ^= 1));
-        let error = client.exchange(10).expect_err("the first byte is wrong");
+        let error = client.exchange(10).expect_err("the first byte is wrong").to_string();
         assert!(error.starts_with("byte 1 came back as 0x"), "{error}");
     }
 
@@ -369,7 +427,7 @@ mod tests {
             socket.write_all(b"welcome").expect("a client");
             echo_with(socket, |_| {});
         });
-        let error = client.exchange(1).expect_err("a greeting is not an echo");
+        let error = client.exchange(1).expect_err("a greeting is not an echo").to_string();
         assert!(error.starts_with("more came back than was sent"), "{error}");
     }
 
@@ -380,7 +438,7 @@ mod tests {
         });
         client.ask(100);
         client.then_shut_down();
-        let error = client.finish().expect_err("nothing was answered");
+        let error = client.finish().expect_err("nothing was answered").to_string();
         assert_eq!(error, "closed by the server after 0 of 100 bytes were answered");
     }
 

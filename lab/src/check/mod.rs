@@ -5,18 +5,25 @@
 //! just whether it was enough: the figures are the lesson.
 
 pub(crate) mod client;
+mod dial;
+pub(crate) mod meanwhile;
+mod output;
 pub(crate) mod programs;
+pub(crate) mod reading;
+mod ready_line;
 pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod subject;
 pub(crate) mod suite;
 
 use crate::built;
+use crate::language::{Language, Words, said};
+use crate::process::left_running;
+use crate::table::say;
 use clap::builder::PossibleValuesParser;
 use client::Answer;
 use programs::Program;
 use report::Report;
-use server::{Server, Start};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -39,8 +46,10 @@ use suite::{CHECKS, Check};
 ///   lab check --addr 127.0.0.1:8001 --reply upper -- python3 server.py
 ///
 /// A server of your own sends back each byte it gets (or upper-cases ASCII letters), and either
-/// prints a line `listening on HOST:PORT` or listens where --addr says. An argument HOST:0 of its
-/// command is replaced where it has to come back to the same port.
+/// prints a line `listening on HOST:PORT` or listens where --addr says. If it prints several, the
+/// first with nothing in front of these words counts; --addr chooses another. An argument HOST:0 of
+/// its command is replaced where it has to come back to the same port. It has to stay in the
+/// foreground, and its standard input is /dev/null.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct CheckArgs {
@@ -74,6 +83,10 @@ pub struct CheckArgs {
           value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
 
+    /// The language of the report; without it, that of the environment (LC_ALL, LANG)
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
+    lang: Language,
+
     /// A server in any language, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -87,6 +100,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 /// Runs `lab check`.
 #[must_use]
 pub fn main(args: &CheckArgs) -> ExitCode {
+    args.lang.speak();
     suite::descriptor_limit();
     let mut report = Report::new();
     let judged = if args.list {
@@ -131,7 +145,8 @@ impl From<io::Error> for Ended {
 }
 
 fn list(report: &mut Report) -> io::Result<()> {
-    CHECKS.iter().try_for_each(|check| report.listed(check.name, check.teaches))
+    let spoken = Language::spoken();
+    CHECKS.iter().try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
 }
 
 fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<usize, Ended> {
@@ -139,14 +154,26 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         |check: &&Check| args.only.is_empty() || args.only.iter().any(|only| only == check.name);
     for subject in subjects {
         // A command that does not run at all is one line, not one for each check.
-        if let Err(why) = Server::try_start(subject, Start::default()) {
-            return Err(Ended::Failed(why));
-        }
+        let note = server::tried(subject).map_err(Ended::Failed)?;
         report.heading(&subject.heading())?;
+        if let Some(note) = note {
+            say(&format!("{}\n", note.of(Language::spoken())))?;
+        }
         for check in CHECKS.iter().filter(chosen) {
             let (status, text) = report.while_waiting(check.name, || ask(subject, check));
             report.line(status, check.name, &text)?;
+            if status == Status::Short {
+                report.advise(reading::to_read(check.name))?;
+            }
         }
+    }
+    let left = left_running();
+    if !left.is_empty() {
+        let words = Words::new(
+            format!("still running when their server was gone, and killed: {}", left.join(", ")),
+            format!("服务器结束后仍在运行，已终止：{}", left.join("、")),
+        );
+        say(&format!("{}\n", words.of(Language::spoken())))?;
     }
     Ok(report.tally(subjects.len())?)
 }
@@ -155,11 +182,16 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
 pub(crate) fn ask(subject: &Subject, check: &Check) -> (Status, String) {
     if check.needs > subject.gives {
         let why = match subject.gives {
-            Gives::Nothing => "not asked: it accepts nobody",
-            Gives::AnswersOne => "not asked: it serves one client at a time, the others wait",
-            Gives::Connections | Gives::Answers => "not asked: it sends no answers by itself",
+            Gives::Nothing => said!("not asked: it accepts nobody", "未检查：它不接受任何客户端"),
+            Gives::AnswersOne => said!(
+                "not asked: it serves one client at a time, the others wait",
+                "未检查：它一次只服务一个客户端，其余的等待"
+            ),
+            Gives::Connections | Gives::Answers => {
+                said!("not asked: it sends no answers by itself", "未检查：它自己不发送响应")
+            }
         };
-        return (Status::Except, why.to_owned());
+        return (Status::Except, why);
     }
     subject::weigh((check.run)(subject), subject.exception(check.name))
 }
@@ -255,7 +287,7 @@ macro_rules! contract_tests {
         $crate::contract_tests! { @$what [$($args)*]
             echo byte_by_byte no_delay interleaved in_order half_close data_with_fin
             resets never_reads flooder urgent comes_and_goes
-            many_clients out_of_descriptors idle_cpu asleep_in
+            many_clients out_of_descriptors refused_watch idle_cpu asleep_in
             stop_continue closed_output port_in_use bad_command_line addresses restart
         }
     };

@@ -2,6 +2,7 @@
 
 use super::client::Answer;
 use super::subject::{Gives, Order, Subject};
+use crate::language::{Language, said};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -16,7 +17,8 @@ pub(crate) struct Program {
     pub gives: Gives,
     asleep_in: &'static [&'static str],
     order: Order,
-    exceptions: &'static [(&'static str, &'static str)],
+    /// Checks that it cannot hold by nature, and why: in English and in Chinese.
+    exceptions: &'static [(&'static str, [&'static str; 2])],
     /// This system has what the model needs. Elsewhere the program says so when it is run.
     pub here: bool,
 }
@@ -29,16 +31,23 @@ const ACCEPT: &[&str] = &["accept", "accept4"];
 const RECV: &[&str] = &["recvfrom", "read"];
 const SLEEP: &[&str] = &["nanosleep", "clock_nanosleep"];
 
-const FD_SETSIZE: (&str, &str) = (
+const FD_SETSIZE: (&str, [&str; 2]) = (
     "many_clients",
-    "select(2) knows no descriptor above 1023: further clients are told so and turned away",
+    [
+        "select(2) knows no descriptor above 1023: further clients are told so and turned away",
+        "select(2) 只认识 1023 以内的描述符：更多的客户端会收到说明并被拒绝",
+    ],
 );
 
-const ASKS_WITHOUT_PAUSE: &str =
-    "it asks every socket, always, and never waits: one core burnt, the lesson";
+const ASKS_WITHOUT_PAUSE: [&str; 2] = [
+    "it asks every socket, always, and never waits: one core burnt, the lesson",
+    "它不停地轮询每个套接字，从不等待：占满一个核，这正是要看的",
+];
 
-const NOBODY_ACCEPTS: &str =
-    "nobody accepts, so select(2) reports the listener again and again: the lesson";
+const NOBODY_ACCEPTS: [&str; 2] = [
+    "nobody accepts, so select(2) reports the listener again and again: the lesson",
+    "没有人调用 accept，select(2) 就一再报告监听套接字：这正是要看的",
+];
 
 /// What the programs of one model have in common; a row says what differs.
 const SELECT_PROGRAM: Program = Program {
@@ -140,7 +149,11 @@ pub(crate) const PROGRAMS: &[Program] = &[
             FD_SETSIZE,
             (
                 "never_reads",
-                "one list and send at once: a client that leaves its answers unread is turned out",
+                [
+                    "one list and send at once: a client that leaves its answers unread is turned \
+                     out",
+                    "只有一张列表，收到就发：不读回复的客户端会被断开",
+                ],
             ),
         ],
         ..SELECT_PROGRAM
@@ -212,7 +225,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         asleep_in: ACCEPT,
         exceptions: &[(
             "many_clients",
-            "a pool has an end: clients beyond its 250 workers wait until one leaves",
+            [
+                "a pool has an end: clients beyond its 250 workers wait until one leaves",
+                "线程池有上限：250 个线程之外的客户端要等到有人离开",
+            ],
         )],
         ..BLOCKING_PROGRAM
     },
@@ -292,7 +308,11 @@ pub(crate) fn answering(name: &str) -> Result<&'static Program, String> {
     let called = |row: &&Program| row.name == name || row.binary == name;
     known.find(called).ok_or_else(|| {
         let known: Vec<_> = PROGRAMS.iter().filter(answers).map(|row| row.name).collect();
-        format!("no program '{name}' that answers by itself: there are {}", known.join(", "))
+        said!(
+            "no program '{name}' that answers by itself: there are {}",
+            "没有能独自应答的程序“{name}”：有 {}",
+            known.join(", ")
+        )
     })
 }
 
@@ -302,7 +322,9 @@ impl Program {
         // First, for its port is the one that a second copy is given.
         command.extend(["--addr", "127.0.0.1:0"].map(OsString::from));
         command.extend(self.args.iter().map(OsString::from));
-        let owned = |(check, why): &(&str, &str)| ((*check).to_owned(), (*why).to_owned());
+        let said = |(check, why): &(&str, [&str; 2])| {
+            ((*check).to_owned(), Language::spoken().pick(*why).to_owned())
+        };
         Subject {
             name: Some(self.name),
             command,
@@ -313,7 +335,7 @@ impl Program {
             ours: true,
             asleep_in: self.asleep_in,
             order: self.order,
-            exceptions: self.exceptions.iter().map(owned).collect(),
+            exceptions: self.exceptions.iter().map(said).collect(),
         }
     }
 }
@@ -340,7 +362,7 @@ mod tests {
                 let check = CHECKS.iter().find(|check| check.name == *name);
                 let check = check.unwrap_or_else(|| panic!("{}: no check {name}", row.name));
                 assert!(check.needs <= row.gives, "{}: {name} is not asked anyway", row.name);
-                assert!(!why.is_empty());
+                assert!(why.iter().all(|words| !words.is_empty()));
             }
         }
     }

@@ -4,8 +4,9 @@
 //! here the error is handed up, and the work ends.
 
 use super::subject::Status;
-use crate::language::Language;
-use crate::table::say;
+use crate::language::{Language, said};
+use crate::table::{columns, say};
+use crate::wrap::wrap;
 use indicatif::ProgressBar;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -50,7 +51,8 @@ impl Report {
 
     pub(crate) fn line(&mut self, status: Status, check: &str, text: &str) -> io::Result<()> {
         self.counts[status as usize] += 1;
-        let line = plain(status, check, text);
+        let line =
+            if self.terminal { hanging(status, check, text) } else { plain(status, check, text) };
         if !self.colour {
             return say(&format!("{line}\n"));
         }
@@ -64,6 +66,12 @@ impl Report {
         say(&format!("\x1b[{code}m{word}\x1b[0m{rest}\n"))
     }
 
+    /// Under a line that falls short: where the course explains it.
+    pub(crate) fn advise(&mut self, section: Option<String>) -> io::Result<()> {
+        let Some(section) = section else { return Ok(()) };
+        say(&said!("        read {section}\n", "        请读 {section}\n"))
+    }
+
     /// The last line. How many fell short.
     pub(crate) fn tally(&self, servers: usize) -> io::Result<usize> {
         let count = |status: Status| format!("{} {}", self.counts[status as usize], status.word());
@@ -72,9 +80,16 @@ impl Report {
             .filter(|&status| self.counts[status as usize] > 0 || status == Status::Short)
             .map(count)
             .collect();
-        let servers = counted(servers, "server");
-        let checks = counted(self.counts.iter().sum(), "check");
-        say(&format!("{servers}, {checks}: {}\n", counts.join(", ")))?;
+        let checks: usize = self.counts.iter().sum();
+        say(&match Language::spoken() {
+            Language::English => {
+                let (servers, checks) = (counted(servers, "server"), counted(checks, "check"));
+                format!("{servers}, {checks}: {}\n", counts.join(", "))
+            }
+            Language::Chinese => {
+                format!("{servers} 个服务端，{checks} 项检查：{}\n", counts.join("，"))
+            }
+        })?;
         Ok(self.counts[Status::Short as usize])
     }
 
@@ -125,6 +140,13 @@ pub(crate) fn while_saying<T>(message: String, work: impl FnOnce() -> T) -> T {
 
 fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The same at a terminal, as wide as that is: what does not fit goes on below, behind the name.
+fn hanging(status: Status, check: &str, text: &str) -> String {
+    const BEFORE: usize = 28;
+    let lines = wrap(text, columns().saturating_sub(BEFORE + 1).max(24));
+    plain(status, check, &lines.join(&format!("\n{:BEFORE$}", "")))
 }
 
 /// A line of the report without colour.

@@ -1,17 +1,17 @@
 //! A server under judgement: started, found, asked, observed.
 
 use super::client::{Answer, Client, PATIENCE};
+use super::dial::{addresses, dial, serving};
+use super::meanwhile::Meanwhile;
+use super::output::{Narration, Output};
+use super::ready_line::Announced;
 use super::subject::{Fault, Gives, Seen, Subject, is_lost, short, unseen};
+use crate::language::{Language, Words, said};
 use crate::process::observe;
-use crate::process::{Process, soon, typed};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
-use std::process::{ChildStderr, ChildStdout};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use crate::process::{Process, Stray, soon, typed};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to listen: a virtual machine or an interpreter has to start first.
@@ -21,8 +21,6 @@ pub(crate) const RESTART: Duration = Duration::from_secs(5);
 /// How long a server that has let go of its clients may take to be gone, and what it said last to
 /// arrive. Generous: only one that goes on without them is waited for in vain.
 const PASSING: Duration = Duration::from_secs(2);
-/// What narration is kept, to quote from when the server dies.
-const KEPT_LINES: usize = 20;
 
 /// How a server is started where the usual way is not what a check needs.
 #[derive(Clone, Copy, Default)]
@@ -41,20 +39,14 @@ pub(crate) struct Start {
 pub(crate) struct Server {
     pub process: Process,
     pub addr: SocketAddr,
+    /// How long it took to listen. What has to wait for such a start again waits in proportion.
+    pub took: Duration,
+    /// Where it says that it listens too.
+    also: Vec<SocketAddr>,
     answer: Answer,
     gives: Gives,
     narration: Narration,
 }
-
-/// What it says on its standard error.
-struct Narration {
-    lines: Lines,
-    /// Ends with the pipe. `None`: nobody reads.
-    reader: Option<JoinHandle<()>>,
-}
-
-/// The last lines.
-type Lines = Arc<Mutex<VecDeque<String>>>;
 
 /// Starts the server as usual, lets `judge` look at it, and then asks whether it still serves:
 /// whatever a check does to a server, others are served after it.
@@ -70,16 +62,33 @@ pub(crate) fn with_server_started(
 ) -> Seen {
     let mut server = Server::start(subject, start)?;
     let seen = judge(&mut server).and_then(|seen| match server.serves() {
-        Ok(()) => Ok(seen),
-        Err(why) => short(format!("{seen}; but a client that came after: {why}")),
+        // Otherwise the process that was watched is not the one that serves.
+        Ok(()) => server.in_foreground().map(|()| seen).map_err(Fault::Short),
+        Err(fault) => {
+            let words = said!("{seen}; but a client that came after", "{seen}；但之后来的客户端");
+            Err(fault.after(words))
+        }
     });
     match seen {
         Err(Fault::Short(why)) => match server.epitaph(is_lost(&why)) {
-            Some(how) => short(format!("{why}; the server has ended: {how}")),
+            Some(how) => {
+                short(said!("{why}; the server has ended: {how}", "{why}；服务端已经退出：{how}"))
+            }
             None => short(why),
         },
         seen => seen,
     }
+}
+
+/// Starts it once and ends it again: whether it can be judged at all, and what there is to know
+/// about where.
+pub(crate) fn tried(subject: &Subject) -> Result<Option<Words>, String> {
+    /// One that goes into the background may listen first.
+    const MOMENT: Duration = Duration::from_millis(100);
+    let mut server = Server::try_start(subject, Start::default())?;
+    soon(MOMENT, || server.process.ended());
+    server.in_foreground().map_err(|why| format!("{}: {why}", typed(&subject.command)))?;
+    Ok(server.note())
 }
 
 impl Server {
@@ -88,8 +97,12 @@ impl Server {
     pub(crate) fn start(subject: &Subject, start: Start) -> Result<Self, Fault> {
         let deadline = Instant::now() + RESTART;
         loop {
+            // One that takes long to start takes long to find its port taken.
+            let began = Instant::now();
             match Self::try_start(subject, start) {
-                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
+                Err(_) if began < deadline && began.elapsed() < START => {
+                    thread::sleep(Duration::from_millis(50));
+                }
                 result => return result.map_err(Fault::Short),
             }
         }
@@ -98,41 +111,73 @@ impl Server {
     /// The same, once.
     pub(crate) fn try_start(subject: &Subject, start: Start) -> Result<Self, String> {
         let expected = match &subject.addr {
-            Some(addr) => Some(reachable(addr).ok_or(format!("unknown host in {addr}"))?),
-            None => None,
+            Some(addr) => addresses(addr),
+            None => Vec::new(),
         };
-        if let Some(addr) = expected {
+        if let Some(addr) = &subject.addr {
+            if expected.is_empty() {
+                return Err(said!("unknown host in {addr}", "{addr} 中的主机未知"));
+            }
             // Otherwise we would judge whoever that is.
-            if TcpStream::connect_timeout(&addr, PATIENCE).is_ok() {
-                return Err(format!("another server listens on {addr} already"));
+            if let Some(addr) = serving(&expected) {
+                return Err(said!(
+                    "another server listens on {addr} already",
+                    "已有另一个服务端在监听 {addr}"
+                ));
             }
         }
+        let began = Instant::now();
         let command = subject.command(start.narrating, start.port);
         let mut process = Process::start(&command, start.files)?;
         let mut output = Output::of(&mut process);
         let found = soon(START, || {
             output.read();
-            let listening = match expected {
-                Some(addr) => TcpStream::connect_timeout(&addr, PATIENCE).is_ok().then_some(addr),
-                None => output.listening(),
+            let listening = if expected.is_empty() {
+                output.announced().map(|all| judged(&all))
+            } else {
+                serving(&expected).map(|addr| (addr, Vec::new()))
             };
-            let ended = || process.ended().map(|how| Err(format!("ended at once: {how}")));
+            let ended = || {
+                let how = process.ended()?;
+                let at_once = || said!("ended at once: {how}", "启动后立即退出：{how}");
+                Some(Err(in_background(&process, &how).unwrap_or_else(at_once)))
+            };
             listening.map(Ok).or_else(ended)
         });
-        let silent = || match expected {
-            Some(addr) => format!("nobody accepts on {addr}"),
-            None => "it printed no line `listening on HOST:PORT`".to_owned(),
-        };
-        let found = found.unwrap_or_else(|| Err(format!("{} for {START:?}", silent())));
-        match found {
-            Err(why) => {
-                output.read();
-                let said = output.last_words().map_or(String::new(), |line| format!(": {line}"));
-                Err(format!("{} does not start: {why}{said}", typed(&command)))
+        let took = began.elapsed();
+        let silent = || match &subject.addr {
+            Some(addr) => {
+                said!(
+                    "nobody accepts on {addr} for {START:?}",
+                    "{START:?} 内没有人在 {addr} 上接受连接"
+                )
             }
-            Ok(addr) => Ok(Self {
+            None => {
+                let words = output.instead();
+                let instead = words.of(Language::spoken());
+                said!(
+                    "no line `listening on HOST:PORT` for {START:?}; {instead}",
+                    "{START:?} 内没有出现 `listening on HOST:PORT` 一行；{instead}"
+                )
+            }
+        };
+        match found.unwrap_or_else(|| Err(silent())) {
+            Err(why) => {
+                // Of one that has ended, its last words are the reason.
+                output.read();
+                let words = output.last_words().filter(|_| process.ended().is_some());
+                let words = words.map_or(String::new(), |line| said!(": {line}", "：{line}"));
+                let command = typed(&command);
+                Err(said!(
+                    "{command} does not start: {why}{words}",
+                    "{command} 没有启动成功：{why}{words}"
+                ))
+            }
+            Ok((addr, also)) => Ok(Self {
                 process,
                 addr,
+                took,
+                also,
                 answer: subject.answer,
                 gives: subject.gives,
                 narration: output.drain(start.unread),
@@ -140,25 +185,75 @@ impl Server {
         }
     }
 
+    /// How long another start of the same server may take: `patience`, and what it takes by itself,
+    /// on a machine that may be busier by then.
+    pub(crate) fn start_again(&self, patience: Duration) -> Duration {
+        patience + 2 * self.took
+    }
+
+    /// What there is to know about where it is judged.
+    pub(crate) fn note(&self) -> Option<Words> {
+        let others: Vec<_> = self.also.iter().map(SocketAddr::to_string).collect();
+        let (addr, others) = (self.addr, others.join(", "));
+        (!others.is_empty()).then(|| {
+            Words::new(
+                format!("listens on {addr}, which is judged, and {others}: --addr chooses"),
+                format!("监听 {addr}（评判的是它），还有 {others}：用 --addr 选择"),
+            )
+        })
+    }
+
+    /// That the process which was started still runs.
+    ///
+    /// # Errors
+    ///
+    /// In words, when it has ended: a server that went on in the background is not seen.
+    pub(crate) fn in_foreground(&mut self) -> Result<(), String> {
+        match self.process.ended() {
+            Some(how) => Err(in_background(&self.process, &how).unwrap_or_else(|| {
+                said!("the process that was started has ended: {how}", "启动的进程已经退出：{how}")
+            })),
+            None => Ok(()),
+        }
+    }
+
     /// A new client.
-    pub(crate) fn client(&self) -> Result<Client, String> {
-        Client::connect(self.addr, self.answer)
+    pub(crate) fn client(&self) -> Result<Client, Fault> {
+        self.client_within(PATIENCE)
     }
 
     /// A new client that gives up sooner.
-    pub(crate) fn client_within(&self, patience: Duration) -> Result<Client, String> {
-        Client::connect_within(self.addr, self.answer, patience)
+    pub(crate) fn client_within(&self, patience: Duration) -> Result<Client, Fault> {
+        let pid = self.process.pid();
+        let began = Instant::now();
+        match Client::connect_within(self.addr, self.answer, patience) {
+            Ok(mut client) => {
+                client.server = Some(pid);
+                Ok(client)
+            }
+            Err(Fault::Short(why)) if began.elapsed() >= patience => {
+                short(why + &Meanwhile::now(pid))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Many of them, connected.
-    pub(crate) fn clients(&self, count: usize) -> Result<Vec<Client>, String> {
-        (0..count).map(|_| self.client()).collect()
+    pub(crate) fn clients(&self, count: usize) -> Result<Vec<Client>, Fault> {
+        let client = |number| {
+            let words =
+                said!("client {number} of {count}", "第 {number} 个客户端（共 {count} 个）");
+            self.client().map_err(|fault| fault.after(words))
+        };
+        (1..=count).map(client).collect()
     }
 
     /// A client that comes now is served, as far as the program serves anybody by itself.
-    pub(crate) fn serves(&mut self) -> Result<(), String> {
+    pub(crate) fn serves(&mut self) -> Result<(), Fault> {
         match self.gives {
-            Gives::Nothing if self.process.ended().is_some() => return Err("found nobody".into()),
+            Gives::Nothing if self.process.ended().is_some() => {
+                return short(said!("found nobody", "找不到服务端"));
+            }
             Gives::Nothing => {}
             Gives::Connections => drop(self.client()?),
             Gives::AnswersOne | Gives::Answers => drop(self.client()?.exchange(100)?),
@@ -171,41 +266,26 @@ impl Server {
     fn epitaph(&mut self, lost: bool) -> Option<String> {
         const MOMENT: Duration = Duration::from_millis(50);
         let refused = || {
-            let new = TcpStream::connect_timeout(&self.addr, MOMENT);
+            let new = dial(self.addr, MOMENT);
             new.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
         };
         let patience = if lost || refused() { PASSING } else { MOMENT };
         let how = soon(patience, || self.process.ended())?;
-        // Some line is not the last. A process of its own that lives on may keep the pipe open.
-        if let Some(reader) = &self.narration.reader {
-            soon(PASSING, || reader.is_finished().then_some(()));
-        }
-        let mut lines = self.narration.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match last_words(lines.make_contiguous()) {
-            Some(words) => format!("{how}, its last words: {words}"),
+        Some(match self.narration.last_words(PASSING) {
+            Some(words) => {
+                said!("{how}, its last words: {words}", "{how}，最后的输出：{words}")
+            }
             None => how,
         })
     }
 
-    /// Which part of one CPU it used while we looked on, in percent; where it would have used most
-    /// of one, had it got it, that.
+    /// Which part of one CPU it used while we looked on, in percent (see [`Meanwhile::busy`]).
     pub(crate) fn busy(&self, window: Duration) -> Result<f64, Fault> {
-        let pid = self.process.pid();
-        let began = Instant::now();
-        let before = (observe::cpu_time(pid), observe::cpu_wait(pid));
+        let meanwhile = Meanwhile::begin(self.process.pid());
         thread::sleep(window);
-        let after = (observe::cpu_time(pid), observe::cpu_wait(pid));
-        let percent = |before: Option<Duration>, after: Option<Duration>| {
-            let spent = after?.saturating_sub(before?).as_secs_f64();
-            Some(100.0 * spent / began.elapsed().as_secs_f64())
-        };
-        let Some(used) = percent(before.0, after.0) else {
-            return unseen("its CPU time is not seen here");
-        };
-        // On a machine that others keep busy, a loop that never sleeps is mostly in line for a CPU;
-        // a server that does sleep stands there for a moment each time it is woken.
-        let wanted = used + percent(before.1, after.1).unwrap_or(0.0);
-        Ok(if wanted > 50.0 { wanted } else { used })
+        let unseen =
+            || Fault::Unseen(said!("its CPU time is not seen here", "这里看不到它的 CPU 时间"));
+        meanwhile.busy().ok_or_else(unseen)
     }
 
     /// It comes to rest: less than `limit` percent of a CPU over `window`. What it still has to do
@@ -217,7 +297,11 @@ impl Server {
         while busy >= limit && Instant::now() < deadline {
             busy = self.busy(window)?;
         }
-        let seen = format!("{busy:.0} % of a CPU over {} ms", window.as_millis());
+        let window = window.as_millis();
+        let seen = said!(
+            "{busy:.0} % of a CPU over {window} ms",
+            "{window} 毫秒内占用 {busy:.0} % 的 CPU"
+        );
         if busy < limit { Ok(seen) } else { short(seen) }
     }
 
@@ -233,159 +317,48 @@ impl Server {
     }
 
     pub(crate) fn memory(&self) -> Result<u64, Fault> {
-        observe::memory(self.process.pid())
-            .map_or_else(|| unseen("its memory is not seen here"), Ok)
+        observe::memory(self.process.pid()).map_or_else(
+            || unseen(said!("its memory is not seen here", "这里看不到它占用的内存")),
+            Ok,
+        )
     }
 
     pub(crate) fn descriptors(&self) -> Result<u64, Fault> {
-        observe::descriptors(self.process.pid())
-            .map_or_else(|| unseen("its descriptors are not seen here"), Ok)
+        observe::descriptors(self.process.pid()).map_or_else(
+            || unseen(said!("its descriptors are not seen here", "这里看不到它的描述符")),
+            Ok,
+        )
     }
 }
 
-/// The last line but what Rust says last, how a panic could say more.
-fn last_words(lines: &[String]) -> Option<&str> {
-    lines.iter().rev().map(String::as_str).find(|line| !line.starts_with("note: "))
+/// Where to judge a server that has announced these, and where else it listens.
+fn judged(announced: &[Announced]) -> (SocketAddr, Vec<SocketAddr>) {
+    let found = |one: &Announced| match one.addrs.as_slice() {
+        [only] => *only,
+        several => serving(several).unwrap_or(several[0]),
+    };
+    let addr = found(&announced[0]);
+    let mut also: Vec<SocketAddr> = announced[1..].iter().map(found).collect();
+    also.retain(|&other| other != addr);
+    also.dedup();
+    (addr, also)
 }
 
-/// Both outputs of a server that starts: read without waiting, until it listens.
-struct Output {
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
-    said: String,
-    complained: String,
-}
-
-impl Output {
-    fn of(process: &mut Process) -> Self {
-        Self {
-            stdout: process.child.stdout.take(),
-            stderr: process.child.stderr.take(),
-            said: String::new(),
-            complained: String::new(),
-        }
-    }
-
-    fn read(&mut self) {
-        take_available(&mut self.stdout, &mut self.said);
-        take_available(&mut self.stderr, &mut self.complained);
-    }
-
-    fn listening(&self) -> Option<SocketAddr> {
-        listening_on(&self.said).or_else(|| listening_on(&self.complained))
-    }
-
-    fn last_words(&self) -> Option<String> {
-        let said = self.complained.lines().filter(|line| !line.trim().is_empty());
-        last_words(&said.map(str::to_owned).collect::<Vec<_>>()).map(str::to_owned)
-    }
-
-    /// The pipes must be emptied, or a narrating server fills them and waits for us for ever;
-    /// unless the point is that nobody reads.
-    fn drain(self, unread: bool) -> Narration {
-        let lines = Lines::default();
-        if unread {
-            return Narration { lines, reader: None };
-        }
-        let kept = Arc::clone(&lines);
-        if let Some(mut stdout) = self.stdout {
-            thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-        }
-        // One that dies at once may have said all before it was found.
-        let first = Cursor::new(self.complained.into_bytes());
-        let reader = if let Some(stderr) = self.stderr {
-            let all = first.chain(BufReader::new(stderr));
-            Some(thread::spawn(move || keep_last_lines(all, &kept)))
-        } else {
-            keep_last_lines(first, &kept);
-            None
-        };
-        Narration { lines, reader }
-    }
-}
-
-fn keep_last_lines(mut stderr: impl BufRead, kept: &Lines) {
-    let mut line = Vec::new();
-    while matches!(stderr.read_until(b'\n', &mut line), Ok(1..)) {
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        line.clear();
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT_LINES {
-            kept.pop_front();
-        }
-        if !text.is_empty() {
-            kept.push_back(text);
-        }
-    }
-}
-
-/// What is in the pipe now, and no waiting for more.
-fn take_available(pipe: &mut Option<impl Read + AsFd>, text: &mut String) {
-    let mut buffer = [0; 4096];
-    while let Some(open) = pipe {
-        let mut ready = [PollFd::new(open.as_fd(), PollFlags::POLLIN)];
-        if !matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1)) {
-            return;
-        }
-        match open.read(&mut buffer) {
-            Ok(count @ 1..) => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
-            _ => *pipe = None,
-        }
-    }
-}
-
-/// The address in a whole line that says `listening on HOST:PORT`, whatever else it says.
-fn listening_on(text: &str) -> Option<SocketAddr> {
-    let (_, rest) = text.split_once("listening on ")?;
-    let (line, _) = rest.split_once('\n')?;
-    reachable(line.split_whitespace().next()?)
-}
-
-/// Where to connect for a server that listens on `addr`: every address (0.0.0.0) is also ours.
-fn reachable(addr: &str) -> Option<SocketAddr> {
-    let mut addr = addr.to_socket_addrs().ok()?.next()?;
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr.ip() {
-            IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    Some(addr)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_is_read_from_a_whole_line() {
-        let found = |text| listening_on(text).map(|addr| addr.to_string());
-        assert_eq!(found("listening on 127.0.0.1:8001\n").as_deref(), Some("127.0.0.1:8001"));
-        let log = "INFO started\nINFO listening on 0.0.0.0:9 (pid 7)\n";
-        assert_eq!(found(log).as_deref(), Some("127.0.0.1:9"));
-        assert_eq!(found("listening on [::]:80\n").as_deref(), Some("[::1]:80"));
-        assert_eq!(found("listening on 127.0.0.1:80"), None, "8001 may be on its way");
-        assert_eq!(found("listening on a port\n"), None);
-    }
-
-    #[test]
-    fn the_last_words_of_a_panic_are_not_the_note_behind_it() {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let panic = "received b'x'\nthread 'main' (7) panicked at main.rs:9:5:\nindex out of bounds\n\
-                     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
-        assert_eq!(last_words(&lines(panic)), Some("index out of bounds"));
-        let other = "Traceback (most recent call last):\nOSError: [Errno 98]";
-        assert_eq!(last_words(&lines(other)), Some("OSError: [Errno 98]"));
-        assert_eq!(last_words(&[]), None);
-    }
-
-    #[test]
-    fn the_last_lines_are_kept() {
-        let lines = Lines::default();
-        let text: String = (0..30).map(|number| format!("line {number}\n\n")).collect();
-        keep_last_lines(text.as_bytes(), &lines);
-        let lines = lines.lock().expect("no thread died");
-        assert_eq!(lines.back().map(String::as_str), Some("line 29"));
-        assert!(lines.len() <= KEPT_LINES);
-    }
+/// That a server went into the background, if that is where it is: the process that was started
+/// has ended, and what it left runs.
+fn in_background(process: &Process, how: &str) -> Option<String> {
+    let left: Vec<_> = process.strays().iter().map(Stray::to_string).collect();
+    let words = Words::new(
+        format!(
+            "it goes into the background: the process that was started has ended ({how}), and {} \
+             went on (it is ended now); only a server in the foreground can be judged",
+            left.join(", ")
+        ),
+        format!(
+            "它转入了后台：启动的进程已经退出（{how}），{} 继续运行（现已终止）；\
+             只有在前台运行的服务器才能评判",
+            left.join("、")
+        ),
+    );
+    (!left.is_empty()).then(|| words.of(Language::spoken()).to_owned())
 }

@@ -1,10 +1,12 @@
 //! What is judged, and how a judgement is put into words.
 
-use super::client::{Answer, CLOSED};
+use super::client::{Answer, closed};
+use crate::language::said;
 use crate::process::typed;
 use common::reason;
 use nix::errno::Errno;
 use std::ffi::OsString;
+use std::fmt::{self, Display};
 use std::path::Path;
 
 /// What a server does by itself, and so which checks can be asked of it.
@@ -25,7 +27,8 @@ pub(crate) enum Gives {
 pub(crate) enum Order {
     /// As they connected: the model scans a list.
     Connected,
-    /// As their bytes arrived: the kernel keeps a list of who became ready.
+    /// The kernel keeps a list of those that became ready. Those that arrive while the server
+    /// sleeps come in the order of arrival. No other order is promised; but nobody is left out.
     Arrived,
     /// Not promised.
     Unsaid,
@@ -61,16 +64,34 @@ pub(crate) type Seen = Result<String, Fault>;
 pub(crate) enum Fault {
     /// The server fell short.
     Short(String),
-    /// This system, or this command, does not let us see.
+    /// This system, or this command, does not let us see; or the laboratory itself lacks what it
+    /// takes.
     Unseen(String),
 }
 
 impl Fault {
     /// The same with words in front, about what went before.
-    pub(crate) fn after(self, words: &str) -> Self {
+    pub(crate) fn after(self, words: impl Display) -> Self {
         match self {
-            Self::Short(why) => Self::Short(format!("{words}: {why}")),
-            Self::Unseen(why) => Self::Unseen(format!("{words}: {why}")),
+            Self::Short(why) => Self::Short(said!("{words}: {why}", "{words}：{why}")),
+            Self::Unseen(why) => Self::Unseen(said!("{words}: {why}", "{words}：{why}")),
+        }
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(why) | Self::Unseen(why) => f.write_str(why),
+        }
+    }
+}
+
+/// For those who have no verdict to give.
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Short(why) | Fault::Unseen(why) => why,
         }
     }
 }
@@ -94,7 +115,7 @@ pub(crate) fn unseen<T>(why: impl Into<String>) -> Result<T, Fault> {
 /// Whether these words of a client say that the server let go of it.
 pub(crate) fn is_lost(why: &str) -> bool {
     let errors = [Errno::ECONNRESET, Errno::EPIPE];
-    why.contains(CLOSED) || errors.iter().any(|&errno| why.contains(&reason(&errno.into())))
+    why.contains(&closed()) || errors.iter().any(|&errno| why.contains(&reason(&errno.into())))
 }
 
 /// The word at the start of a line of the report.
@@ -124,10 +145,15 @@ pub(crate) fn weigh(seen: Seen, exception: Option<&str>) -> (Status, String) {
     match (seen, exception) {
         (Ok(text), None) => (Status::Ok, text),
         (Err(Fault::Short(text)), None) => (Status::Short, text),
-        (Err(Fault::Short(text)), Some(why)) => (Status::Except, format!("{why} (seen: {text})")),
+        (Err(Fault::Short(text)), Some(why)) => {
+            (Status::Except, said!("{why} (seen: {text})", "{why}（实际：{text}）"))
+        }
         (Ok(text), Some(_)) => {
-            let words = "declared as an exception, but holds: remove the declaration";
-            (Status::Short, format!("{words} (seen: {text})"))
+            let words = said!(
+                "declared as an exception, but holds: remove the declaration (seen: {text})",
+                "声明为例外，却是合格的：应删去这条声明（实际：{text}）"
+            );
+            (Status::Short, words)
         }
         (Err(Fault::Unseen(text)), _) => (Status::Unseen, text),
     }
@@ -150,6 +176,15 @@ impl Subject {
     pub(crate) fn exception(&self, check: &str) -> Option<&str> {
         let declared = self.exceptions.iter().find(|(name, _)| name == check)?;
         Some(&declared.1)
+    }
+
+    /// The same with so many bytes for one recv, where it can be told and has not been.
+    pub(crate) fn with_chunk(&self, bytes: &str) -> Self {
+        let mut subject = self.clone();
+        if subject.ours && !subject.command.iter().any(|word| word == "--chunk") {
+            subject.command.extend(["--chunk", bytes].map(OsString::from));
+        }
+        subject
     }
 
     /// The command, to listen at `port` if that is given and the command can be told.

@@ -27,7 +27,7 @@ pub struct ClaimsArgs {
     all: bool,
 
     /// The language of the report
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 }
 
@@ -112,6 +112,7 @@ pub(crate) struct Experiment {
 /// Runs `lab claims`.
 #[must_use]
 pub fn main(args: &ClaimsArgs) -> ExitCode {
+    args.lang.speak();
     crate::check::suite::descriptor_limit();
     report::main(args)
 }

@@ -59,8 +59,9 @@ fn list(language: Language) -> io::Result<bool> {
         Language::English => ["experiment", "what it does", "claims"],
         Language::Chinese => ["实验", "做什么", "说法"],
     });
-    // The names take 20 columns, with their margins.
-    let room = columns().saturating_sub(26).max(40);
+    // What the longest name and the margins leave.
+    let names = EXPERIMENTS.iter().map(|experiment| experiment.name.len()).max().unwrap_or(0);
+    let room = columns().saturating_sub(names + 8).max(40);
     let (left, right) = (room * 2 / 5, room - room * 2 / 5);
     for experiment in EXPERIMENTS {
         let claims = experiment.claims.iter().map(|claim| said(claim, language, right));
@@ -80,7 +81,10 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     bar.enable_steady_tick(Duration::from_millis(200));
     let all = chosen.len() == EXPERIMENTS.len();
     // A few experiments build the few programs that they run, as they come to them.
-    let builds = language.pick([" (builds what it runs first)", "（先编译要用的程序）"]);
+    let builds = language.pick([
+        " (builds what it runs first, which may take minutes)",
+        "（先编译要用的程序，可能要几分钟）",
+    ]);
     if all {
         bar.set_message(language.pick([
             "building the programs (some minutes the first time)",

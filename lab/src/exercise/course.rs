@@ -1,6 +1,7 @@
 //! The exercises, in the order of the course, and where to read on when one falls short.
 
 use crate::check::programs::{PROGRAMS, Program};
+use crate::check::reading;
 use crate::docs::{Course, section};
 use crate::language::Language;
 
@@ -32,6 +33,7 @@ struct Parts {
 
 /// The sections that are better for one check of one exercise than what is said below.
 const ASIDE: &[(&str, &str, &str)] = &[
+    ("nonblocking", "echo", "a-new-client"),
     ("nonblocking", "no_delay", "asking-less-often"),
     ("poll", "out_of_descriptors", "the-wait"),
     ("coroutines", "no_delay", "recv-and-its-wait"),
@@ -43,7 +45,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         name: "blocking",
         chapter: "02-blocking",
         task: ["the conversation with one client", "与一个客户端的会话"],
-        solution: "blocking/src/conversation.rs",
+        solution: "blocking/src/lib.rs",
         parts: Parts {
             wait: "one-client-at-a-time",
             accept: "one-client-at-a-time",
@@ -195,14 +197,7 @@ impl Exercise {
             "asleep_in" | "stop_continue" => self.parts.wait,
             "many_clients" => "where-it-breaks",
             // What is the same in all servers is explained once.
-            "in_order" => return Some(("04-select", "who-is-answered-first")),
-            "no_delay" => return Some(("13-robust-servers", "room")),
-            "urgent" | "closed_output" => return Some(("13-robust-servers", "errors")),
-            "out_of_descriptors" | "port_in_use" | "restart" => {
-                return Some(("13-robust-servers", "resources"));
-            }
-            "bad_command_line" | "addresses" => return Some(("04-select", "the-contract")),
-            _ => return None,
+            _ => return reading::section(check),
         };
         Some((self.chapter, own))
     }

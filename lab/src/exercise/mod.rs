@@ -52,13 +52,14 @@ pub struct ExerciseArgs {
     solution: bool,
 
     /// The language of the list, and of what helps
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 }
 
 /// Runs `lab exercise`.
 #[must_use]
 pub fn main(args: &ExerciseArgs) -> ExitCode {
+    args.lang.speak();
     suite::descriptor_limit();
     status(match &args.name {
         None => list(args).map(|()| 0).map_err(Ended::from),
@@ -176,12 +177,9 @@ impl Judged<'_> {
     }
 
     /// What to read, under the line of a check that falls short.
-    fn help(&self, check: &str) -> io::Result<()> {
-        let read = self.args.lang.pick(["read", "读"]);
-        match self.exercise.help(check, &self.course, self.args.lang) {
-            Some(section) => say(&format!("        {read} {section}\n")),
-            None => Ok(()),
-        }
+    fn help(&mut self, check: &str) -> io::Result<()> {
+        let section = self.exercise.help(check, &self.course, self.args.lang);
+        self.report.advise(section)
     }
 
     fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {

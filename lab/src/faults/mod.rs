@@ -1,9 +1,9 @@
 //! `lab faults`: known mistakes, made on purpose, and caught.
 //!
-//! Each is a small change to a program of the course that gives it a mistake of the notes' programs,
-//! or of many a tutorial. The program is copied, changed, built and judged by the same checks as
-//! `lab check`; then the course's own program is, which is the cure. So this is also the trial of
-//! the judge: every check of the suite is seen to fall short of something.
+//! Each is a small change to a program of the course that gives it a mistake of the notes'
+//! programs, or of many a tutorial. The program is copied, changed, built and judged by the same
+//! checks as `lab check`; then the course's own program is, which is the cure. So this is also the
+//! trial of the judge: every check of the suite is seen to fall short of something.
 
 mod copy;
 mod known;
@@ -26,9 +26,9 @@ use std::process::ExitCode;
 /// Make a known mistake in a copy of a program, and see which check finds it
 ///
 /// Without a name: the list of the mistakes. Each is one small change to a copy of a program of the
-/// course, in the target folder; nothing of yours is touched. The change is shown, the copy is built
-/// and judged, and then the course's program is, by the same checks. Exit status 1 when a mistake
-/// goes unnoticed, or when the course's program falls short itself.
+/// course, in the target folder; nothing of yours is touched. The change is shown, the copy is
+/// built and judged, and then the course's program is, by the same checks. Exit status 1 when a
+/// mistake goes unnoticed, or when the course's program falls short itself.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("mistakes").args(["names", "all"]))]
 pub struct FaultsArgs {
@@ -46,7 +46,7 @@ pub struct FaultsArgs {
     every_check: bool,
 
     /// The language of the report
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 }
 
@@ -71,6 +71,7 @@ fn names() -> Vec<&'static str> {
 /// Runs `lab faults`.
 #[must_use]
 pub fn main(args: &FaultsArgs) -> ExitCode {
+    args.lang.speak();
     suite::descriptor_limit();
     let chosen: Vec<_> = if args.all {
         known::all().collect()

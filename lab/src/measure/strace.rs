@@ -5,7 +5,6 @@
 
 use super::Target;
 use crate::check::server::{Server, Start};
-use crate::check::subject::Fault;
 use crate::language::Words;
 use crate::process::{run, soon};
 use common::reason;
@@ -119,9 +118,7 @@ impl Strace {
         let mut subject = target.subject.clone();
         command.append(&mut subject.command);
         subject.command = command;
-        Server::start(&subject, Start::default()).map_err(|fault| match fault {
-            Fault::Short(why) | Fault::Unseen(why) => why,
-        })
+        Server::start(&subject, Start::default()).map_err(String::from)
     }
 }
 
@@ -176,9 +173,9 @@ fn has_ended(pid: i32) -> bool {
     })
 }
 
-/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and the
-/// time. While one thread waits in a call another may begin one; the first is then written in two
-/// pieces.
+/// Reads an output of `strace -f -ttt -T -o`: each line begins with the number of the thread and
+/// the time. While one thread waits in a call another may begin one; the first is then written in
+/// two pieces.
 fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
     let Trace { mut calls, mut signals } = Trace::default();

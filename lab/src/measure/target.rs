@@ -4,7 +4,7 @@ use crate::built::built_to_measure;
 use crate::check::client::Answer;
 use crate::check::programs::{self, Program};
 use crate::check::server::{Server, Start};
-use crate::check::subject::{Fault, Gives, Order, Subject};
+use crate::check::subject::{Gives, Order, Subject};
 use std::ffi::OsString;
 
 /// How one server is started, again for each round.
@@ -57,9 +57,7 @@ impl Target {
 
     /// Starts it, quiet, and waits until it listens. It is killed when the server is dropped.
     pub(crate) fn start(&self) -> Result<Server, String> {
-        Server::start(&self.subject, Start::default()).map_err(|fault| match fault {
-            Fault::Short(why) | Fault::Unseen(why) => why,
-        })
+        Server::start(&self.subject, Start::default()).map_err(String::from)
     }
 }
 

@@ -1,30 +1,47 @@
 //! A process that the laboratory started: waited for, stopped, killed, never left behind.
 
 pub(crate) mod observe;
+mod strays;
 mod watchdog;
 
 use common::reason;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use strays::Stray;
+
 /// How often a state that must come is asked for.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How long what is left of a program may take to end by itself: strace's tracer (`-D`) ends with
+/// the program that it traces, and has something to write first.
+const BY_ITSELF: Duration = Duration::from_secs(1);
+
+/// How much is kept of what a program prints.
+const KEPT: usize = 1 << 20;
+
+/// What was left running by programs that had ended, and was then killed.
+static LEFT_RUNNING: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What a shell does before it becomes the program, that would take unsafe code between fork and
 /// exec: it tells the watchdog its number, and may set a limit in front.
 const BECOME: &str = r#"echo "started $$" >&0 && exec "$@" </dev/null"#;
 
-/// A child process. Dropping it kills it, and its descendants.
+/// A child process. Dropping it kills it, its descendants, and what they left in the background.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub child: Child,
     pid: i32,
+    /// In the environment of all that it starts.
+    mark: String,
     /// How it ended, once that is known: a process can be waited for only once.
     ended: Option<WaitStatus>,
 }
@@ -33,18 +50,21 @@ impl Process {
     /// Starts `command` with nothing on its standard input, and its output to be read.
     pub(crate) fn start(command: &[OsString], files: Option<u32>) -> Result<Self, String> {
         let limit = files.map_or(String::new(), |files| format!("ulimit -n {files} && "));
+        let mark = strays::new_mark();
         let child = Command::new("/bin/sh")
             .args(["-c", &format!("{limit}{BECOME}"), "sh"])
             .args(command)
             // It would bury what a panic says.
             .env("RUST_BACKTRACE", "0")
+            .env(strays::MARK, &mark)
+            .process_group(0)
             .stdin(watchdog::input()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("cannot start /bin/sh: {}", reason(&error)))?;
         let pid = i32::try_from(child.id()).expect("the system's process numbers are signed");
-        Ok(Self { child, pid, ended: None })
+        Ok(Self { child, pid, mark, ended: None })
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -89,11 +109,37 @@ impl Process {
 
     /// SIGKILL, and waits for its end: its descriptors are closed and its port is free then.
     pub(crate) fn kill(&mut self) {
+        if self.ended.is_none() || cfg!(not(target_os = "linux")) {
+            // Where strays are not seen, the group is all that is known of them.
+            let _ = killpg(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
         if self.ended.is_none() {
             self.signal(Signal::SIGKILL);
             self.look(WaitPidFlag::empty());
         }
+        self.kill_strays();
         watchdog::gone(self.pid);
+    }
+
+    /// What it has left in the background: it runs, and is nobody's child but ours.
+    pub(crate) fn strays(&self) -> Vec<Stray> {
+        strays::of(self.pid, &self.mark)
+    }
+
+    fn kill_strays(&self) {
+        let gone = || self.strays().is_empty().then_some(());
+        if soon(BY_ITSELF, gone).is_some() {
+            return;
+        }
+        let left = self.strays().iter().map(Stray::to_string).collect::<Vec<_>>();
+        LEFT_RUNNING.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
+        // Until none is left: one may fork meanwhile.
+        soon(Duration::from_secs(10), || {
+            for pid in self.strays().iter().flat_map(|stray| observe::family(stray.pid)) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            gone()
+        });
     }
 
     fn signal(&self, signal: Signal) {
@@ -150,11 +196,27 @@ pub(crate) fn run(command: &[OsString], patience: Duration) -> Result<Finished, 
     Ok(Finished { status, how, stdout: text(stdout), stderr: text(stderr) })
 }
 
+/// What programs left running that was killed, since this was last asked.
+pub(crate) fn left_running() -> Vec<String> {
+    std::mem::take(&mut LEFT_RUNNING.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Reads to the end. A program may print without end: the last is kept, up to [`KEPT`] bytes.
 fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What came before an error is what there is to see.
-        let _ = pipe.read_to_end(&mut bytes);
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
+                Err(error) if common::interrupted(&error) => {}
+                // What came before an error is what there is to see.
+                Ok(0) | Err(_) => break,
+            }
+            if bytes.len() > 2 * KEPT {
+                bytes.drain(..bytes.len() - KEPT);
+            }
+        }
+        bytes.drain(..bytes.len().saturating_sub(KEPT));
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }
@@ -221,6 +283,49 @@ mod tests {
         let pid = Pid::from_raw(process.pid());
         drop(process);
         assert!(kill(pid, None).is_err(), "no such process");
+    }
+
+    #[test]
+    fn of_endless_output_the_last_is_kept() {
+        let script = "yes | head -c 5000000; echo; echo end";
+        let done = run(&shell(script), Duration::from_secs(20)).expect("a shell");
+        assert_eq!((done.status, done.stdout.len()), (Some(0), KEPT));
+        assert!(done.stdout.ends_with("end\n"));
+    }
+
+    /// Forked, in a session of its own, with and without an environment: once the program that was
+    /// started has ended, what it left is our child.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_goes_into_the_background_is_found_and_ended() {
+        for background in [
+            "sleep 600 &",
+            "setsid sleep 600 &",
+            "setsid env -i /bin/sleep 600 &",
+            "(setsid sh -c 'sleep 600; :' &) &",
+        ] {
+            let script = format!("{background} exit 0");
+            let mut process = Process::start(&shell(&script), None).expect("a shell");
+            // Both at once: each is to find its own.
+            let mut other = Process::start(&shell("sleep 600 & wait"), None).expect("a shell");
+            assert_eq!(process.exit_status(Duration::from_secs(20)), Some(0));
+            let strays = soon(Duration::from_secs(20), || {
+                let strays = process.strays();
+                let asleep = |stray: &Stray| {
+                    let of = |pid| observe::place(pid).is_some_and(|place| place.name == "sleep");
+                    observe::family(stray.pid).into_iter().any(of)
+                };
+                strays.iter().any(asleep).then_some(strays)
+            });
+            let strays = strays.unwrap_or_else(|| panic!("{background}: none is found"));
+            let family: Vec<_> = strays.iter().flat_map(|one| observe::family(one.pid)).collect();
+            process.kill();
+            for pid in family {
+                assert!(observe::place(pid).is_none(), "{background}: {pid} is left");
+            }
+            assert_eq!(other.ended(), None, "{background}: another's was ended");
+            other.kill();
+        }
     }
 
     #[test]

@@ -13,14 +13,48 @@ pub(crate) fn family(pid: i32) -> Vec<i32> {
     let mut family = vec![pid];
     let mut next = 0;
     while next < family.len() {
-        for task in tasks(family[next]) {
-            let path = format!("/proc/{}/task/{task}/children", family[next]);
-            let children = read(&path).unwrap_or_default();
-            family.extend(children.split_whitespace().flat_map(str::parse::<i32>));
-        }
+        family.extend(children(family[next]));
         next += 1;
     }
     family
+}
+
+/// Its children, also those that have ended and were not waited for.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let mut all = Vec::new();
+    for task in tasks(pid) {
+        let children = read(&format!("/proc/{pid}/task/{task}/children")).unwrap_or_default();
+        all.extend(children.split_whitespace().flat_map(str::parse::<i32>));
+    }
+    all
+}
+
+/// Where a process belongs.
+pub(crate) struct Place {
+    pub name: String,
+    /// It has ended, and was not waited for.
+    pub ended: bool,
+    pub group: i32,
+    pub session: i32,
+}
+
+pub(crate) fn place(pid: i32) -> Option<Place> {
+    let stat = read(&format!("/proc/{pid}/stat"))?;
+    let (name, rest) = (stat.find('(')? + 1, stat.rfind(')')?);
+    let mut fields = stat[rest + 1..].split_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    let mut numbers = fields.skip(1).map_while(|field| field.parse().ok());
+    let (group, session) = (numbers.next()?, numbers.next()?);
+    Some(Place { name: stat.get(name..rest)?.to_owned(), ended, group, session })
+}
+
+/// A variable of the environment that its program was started with. One that has ended has none.
+pub(crate) fn environment(pid: i32, variable: &str) -> Option<String> {
+    let all = fs::read(linux(&format!("/proc/{pid}/environ"))?).ok()?;
+    let words = all.split(|&byte| byte == 0).map(String::from_utf8_lossy);
+    let mut values =
+        words.filter_map(|word| Some(word.strip_prefix(variable)?.strip_prefix('=')?.to_owned()));
+    values.next()
 }
 
 /// CPU time used so far, user and system, of all threads and of children already gone.
@@ -210,6 +244,16 @@ mod tests {
         let stat = "77 (a (b) c) S 1 77 77 0 -1 4194304 90 0 0 0 30 12 5 3 20 0 1 0 100 0 0";
         assert_eq!(ticks(stat), Some(30 + 12 + 5 + 3));
         assert_eq!(ticks("77 (short) S 1"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_has_a_place_and_an_environment() {
+        let place = place(nix::unistd::getpid().as_raw()).expect("it runs");
+        assert!(!place.ended && place.session > 0 && !place.name.is_empty());
+        assert_eq!(place.group, nix::unistd::getpgrp().as_raw());
+        let path = environment(nix::unistd::getpid().as_raw(), "PATH");
+        assert_eq!(path, std::env::var("PATH").ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! reports itself through that pipe before it becomes the server, so there is no moment at which it
 //! runs and nobody knows.
 
+use super::strays::{MARK, our_mark};
 use common::reason;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -28,7 +29,13 @@ kin() {
     echo "$1"
     for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do kin "$child"; done
 }
-[ -z "$left" ] || kill -KILL $(for one in $left; do kin "$one"; done)
+[ -z "$left" ] && exit
+kill -KILL $(for one in $left; do kin "$one"; done)
+# A server in the background is no descendant any more; it still has our mark.
+for file in $(grep -Fls "$1" /proc/[0-9]*/environ); do
+    pid=${file#/proc/}
+    kill -KILL "${pid%/environ}"
+done
 "#;
 
 /// The watchdog's pipe, as the standard input of somebody who is to report through it.
@@ -51,7 +58,7 @@ fn pipe() -> &'static Result<ChildStdin, String> {
     PIPE.get_or_init(|| {
         // It must hold nobody's output open: whoever reads ours waits for its end.
         let watchdog = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "sh", &format!("{MARK}={}", our_mark())])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

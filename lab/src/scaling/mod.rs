@@ -16,6 +16,7 @@ use crate::measure::{Cpus, Load, Target, crowd, load};
 use crate::process::observe;
 use crate::table::{figures_from, say, table};
 use clap::Args;
+use comfy_table::ColumnConstraint;
 use common::reason;
 use data::{Data, Row};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -52,7 +53,7 @@ pub struct ScalingArgs {
     output: PathBuf,
 
     /// The language of the report and of the picture
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 
     /// Write the points and the figures that the chapters show instead
@@ -60,8 +61,8 @@ pub struct ScalingArgs {
     bless: bool,
 }
 
-/// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice as
-/// long; a thread for each ends at some 16,000 on Linux's defaults (vm.max_map_count).
+/// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice
+/// as long; a thread for each ends at some 16,000 where vm.max_map_count is 65530.
 const MODELS: [&str; 4] = ["select", "poll", "epoll", "uring"];
 
 /// The points, as a file.
@@ -93,6 +94,7 @@ enum Ended {
 /// Runs `lab scaling`.
 #[must_use]
 pub fn main(args: &ScalingArgs) -> ExitCode {
+    args.lang.speak();
     let done = servers(args).and_then(|mut servers| {
         // Before the minutes of measuring, not after them.
         let folder = folder(args).map_err(Ended::Failed)?;
@@ -257,10 +259,14 @@ fn measure(servers: &mut [Measured], args: &ScalingArgs) -> Result<Data, String>
 fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<()> {
     let english = args.lang == Language::English;
     let mut table = table(if english {
-        ["server", "µs alone", "silent", "µs beside", "ratio", "ns each", "R²", "to 2000", "R²"]
+        ["server", "µs alone", "idle", "µs beside", "ratio", "ns each", "R²", "to 2000", "R²"]
     } else {
-        ["服务端", "独自 µs", "静默", "相伴 µs", "倍数", "每个 ns", "R²", "到 2000", "R²"]
+        ["服务端", "独自 µs", "空闲", "相伴 µs", "倍数", "每个 ns", "R²", "到 2000", "R²"]
     });
+    // Where there are no more, the line through all points is that line.
+    let beyond =
+        |server: &Measured| data.of(&server.target.name).last().is_some_and(|row| row.silent > FEW);
+    let beyond = servers.iter().any(beyond);
     for server in servers {
         let rows: Vec<&Row> = data.of(&server.target.name).collect();
         let (Some(alone), Some(crowded)) = (rows.first(), rows.last()) else { continue };
@@ -289,6 +295,12 @@ fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<(
         ]);
     }
     figures_from(&mut table, 1, &[8, 6]);
+    if !beyond {
+        for column in [7, 8] {
+            let column = table.column_mut(column).expect("there are nine");
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
+    }
     say(&if english {
         format!(
             "CPU time of a message, with one client that talks and others that are silent\n{table}\n\

@@ -38,7 +38,7 @@ pub struct TimelineArgs {
     output: PathBuf,
 
     /// The language of the picture
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 
     /// Write the trace and the figures that the chapters show instead
@@ -77,6 +77,7 @@ const CALLS: &[&str] = &[
 /// Runs `lab timeline`.
 #[must_use]
 pub fn main(args: &TimelineArgs) -> ExitCode {
+    args.lang.speak();
     let known: Vec<_> = programs::PROGRAMS.iter().map(|row| row.name).collect();
     if programs::named(&args.program).is_empty() {
         complain(&format!("no program '{}': there are {}", args.program, known.join(", ")));

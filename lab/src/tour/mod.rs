@@ -43,7 +43,7 @@ pub struct TourArgs {
     pause: Option<Duration>,
 
     /// The language of the steps and of the clients; the server narrates in its own
-    #[arg(long, value_enum, default_value = "en")]
+    #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
 }
 
@@ -55,6 +55,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Runs `lab tour`.
 #[must_use]
 pub fn main(args: &TourArgs) -> ExitCode {
+    args.lang.speak();
     let Some(name) = &args.name else {
         return exit(list(args.lang).map_err(Ended::from));
     };

@@ -1,4 +1,5 @@
-//! The server that is toured and the clients that play with it: what each does, when, on the screen.
+//! The server that is toured and the clients that play with it: what each does, when, on the
+//! screen.
 
 use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
@@ -19,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// How often to look whether a server that says nothing is still there.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long what a program said last may take to arrive after its end, on a busy machine.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long to wait for an answer that is not to come yet.
 const NO_ANSWER: Duration = Duration::from_millis(300);
@@ -219,8 +222,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The system call that the server sleeps in, from the kernel itself: in brackets, for it is not
-    /// the server that says so.
+    /// The system call that the server sleeps in, from the kernel itself: in brackets, for it is
+    /// not the server that says so.
     pub(super) fn sleeps(&mut self) -> Played {
         let pid = self.process.pid();
         let mut calls = None;
@@ -269,7 +272,14 @@ impl Stage {
                 Err(RecvTimeoutError::Disconnected) => return self.died(),
                 // A child of its own may hold the pipe open.
                 Err(RecvTimeoutError::Timeout) if self.process.ended().is_some() => {
-                    return self.died();
+                    // What it said last may still be on its way to us.
+                    match self.lines.recv_timeout(LAST_WORDS) {
+                        Ok((at, line)) => {
+                            self.show(at, &line)?;
+                            return Ok(line);
+                        }
+                        Err(_) => return self.died(),
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) if self.overdue() => {
                     let after = LIMIT.as_secs();

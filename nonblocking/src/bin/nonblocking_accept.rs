@@ -1,7 +1,7 @@
 //! Asking less often: a look at every socket, then a pause.
 //!
 //! "Instance 1" of note S2. Between two looks the server sleeps, so it costs next to no CPU. The
-//! price is paid by the clients: who comes just after a look waits for the next one.
+//! clients pay for that: one that comes just after a look waits for the next.
 //!
 //! ```text
 //! cargo run --bin nonblocking_accept
@@ -13,19 +13,18 @@
 //!
 //! Watch how long the client has to wait. The server cannot know: it learns of a client only when
 //! it looks. What it can say is when it last looked in vain. Try `--pause 100`, `--pause 1`: no
-//! pause is right, because a short one burns the CPU again and a long one is slow. A program that is
-//! woken (`select`) needs none.
+//! pause is right, because a short one burns the CPU again and a long one is slow. A program that
+//! is woken (`select`) needs none.
 //!
 //! Limits: one recv makes a message, so what exceeds `--chunk` is not read, and closing the
 //! connection then resets it. What is printed blocks where nobody reads it (a pager, Ctrl-S at the
-//! terminal). It answers nobody, so the points of the course's contract that concern answers are
-//! not its own.
+//! terminal). It sends no answers, so the points of the course's contract about answers do not
+//! concern it.
 
 use clap::Parser;
-use common::{Connection, Listener, ServerArgs, harmless, preview, reason, would_block};
+use common::{Connection, ServerArgs, harmless, preview, would_block};
 use log::info;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,34 +49,57 @@ fn main() -> ExitCode {
 
 /// The loop of `nonblocking`, with a pause in it.
 fn serve(args: &Args) -> io::Result<()> {
-    let mut server = Server {
-        listener: common::listen(&args.server)?,
-        last_in_vain: Instant::now(),
-        looks_in_vain: 0,
-        clients: Vec::new(),
-        buffer: args.server.buffer(),
-    };
-    server.listener.set_nonblocking(true)?;
-    server.listener.announce()?;
+    let listener = common::listen(&args.server)?;
+    // And with it each connection that it accepts. The notes leave those blocking, as Linux makes
+    // them: the first client that connects and sends nothing holds up all the others.
+    listener.set_nonblocking(true)?;
+    listener.announce()?;
+
+    let pause = Duration::from_millis(args.pause.into());
+    let mut buffer = args.server.buffer();
+    let mut clients: Vec<Client> = Vec::new();
+    let mut looks = Looks { in_vain: 0, last: Instant::now() };
     loop {
-        let somebody = server.accept();
-        server.receive();
-        // Behind one who waited another may wait: no pause until nobody does.
-        if !somebody {
-            server.pause(Duration::from_millis(args.pause.into()));
+        let newcomer = listener.admit();
+        // Behind a client that waited another may wait: no pause until there is none.
+        let pausing = newcomer.is_none();
+        if let Some(connection) = newcomer {
+            looks.found();
+            clients.push(Client { connection, in_vain: 0 });
+        }
+        // A client that has sent something or has left is closed. An idle one is asked again after
+        // the next pause, and holds up nobody.
+        clients.retain_mut(|client| client.is_idle(&mut buffer));
+        if pausing {
+            looks.found_nobody(pause);
+            thread::sleep(pause);
         }
     }
 }
 
-struct Server {
-    listener: Listener,
-    /// When accept last found nobody: whoever is there now has come since.
-    last_in_vain: Instant,
-    /// How many times it found nobody, since it last found somebody.
-    looks_in_vain: u64,
-    /// Those that are connected and have not said anything yet.
-    clients: Vec<Client>,
-    buffer: Vec<u8>,
+/// How often accept has found nobody since it last found a client, and when.
+struct Looks {
+    in_vain: u64,
+    last: Instant,
+}
+
+impl Looks {
+    /// All that the server can know of the client's wait: it came after the last look.
+    fn found(&mut self) {
+        let (in_vain, ago) = (std::mem::take(&mut self.in_vain), self.last.elapsed().as_millis());
+        info!("accept in vain before: {in_vain}, last {ago} ms ago");
+    }
+
+    /// Before the notes' `time.sleep(4)`, which nothing ends early: neither a client nor its
+    /// message.
+    fn found_nobody(&mut self, pause: Duration) {
+        self.in_vain += 1;
+        self.last = Instant::now();
+        // Said once, not at every look.
+        if self.in_vain == 1 {
+            info!("nobody new: looking again every {} ms", pause.as_millis());
+        }
+    }
 }
 
 struct Client {
@@ -85,66 +107,9 @@ struct Client {
     in_vain: u64,
 }
 
-impl Server {
-    /// Asks whether somebody new is there, and tells.
-    fn accept(&mut self) -> bool {
-        // Accepting is paused while the process is out of descriptors.
-        if !self.listener.wants_read() {
-            return false;
-        }
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                let vain = std::mem::take(&mut self.looks_in_vain);
-                // The notes leave it blocking, as Linux makes it: the first client that connects
-                // and says nothing holds up all the others.
-                if let Err(error) = connection.set_nonblocking(true) {
-                    info!("turning away {peer}: {}", reason(&error));
-                    return true;
-                }
-                let ago = self.last_in_vain.elapsed().as_millis();
-                info!(
-                    "new connection from {peer}, descriptor {fd} \
-                     (accept in vain: {vain}, last {ago} ms ago)"
-                );
-                self.clients.push(Client { connection, in_vain: 0 });
-                true
-            }
-            Ok(None) => {
-                self.looks_in_vain += 1;
-                self.last_in_vain = Instant::now();
-                false
-            }
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                false
-            }
-        }
-    }
-
-    /// Asks every client once. One that has spoken or left is closed; one that is silent is asked
-    /// again after the next pause, and holds up nobody.
-    fn receive(&mut self) {
-        let before = self.clients.len();
-        self.clients.retain_mut(|client| client.is_silent(&mut self.buffer));
-        if self.clients.len() < before {
-            self.listener.resume();
-        }
-    }
-
-    /// The notes' `time.sleep(4)`. Nothing ends it early: neither a client nor its message.
-    fn pause(&self, pause: Duration) {
-        // Said once, not at every look: what repeats itself is the silence.
-        if self.looks_in_vain == 1 {
-            info!("nobody new: looking again every {} ms", pause.as_millis());
-        }
-        thread::sleep(pause);
-    }
-}
-
 impl Client {
-    /// One recv. Whether there is nothing yet, so that the client is to be asked again.
-    fn is_silent(&mut self, buffer: &mut [u8]) -> bool {
+    /// One recv. Whether nothing has come yet, so that the client is to be asked again.
+    fn is_idle(&mut self, buffer: &mut [u8]) -> bool {
         let peer = self.connection.peer();
         match self.connection.recv(buffer) {
             Ok(0) => info!("no more data from {peer}"),
@@ -157,7 +122,7 @@ impl Client {
                 self.in_vain += 1;
                 return true;
             }
-            Err(error) => info!("lost {peer}: {}", reason(&error)),
+            Err(error) => self.connection.lose(&error),
         }
         info!("closing {peer}");
         false
@@ -170,5 +135,7 @@ impl Client {
 fn say(message: &[u8]) {
     let text = String::from_utf8_lossy(message);
     let mut out = io::stdout();
-    let _ = writeln!(out, "{}", harmless(&text).trim_end_matches('\n')).and_then(|()| out.flush());
+    // Its other lines are marked, so that they do not pass for another client's.
+    let shown = harmless(text.trim_end()).replace('\n', "\n    ");
+    let _ = writeln!(out, "{shown}").and_then(|()| out.flush());
 }

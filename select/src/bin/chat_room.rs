@@ -16,22 +16,20 @@
 //! a position in the list, which becomes another client's as soon as somebody is taken out of it.
 //!
 //! Limits: as `select`, descriptors 0 to 1023. What is printed for the operator blocks where nobody
-//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers nobody by itself, so the points of
-//! the course's contract that concern answers are the operator's to keep.
-
-#[path = "../limits.rs"]
-mod limits;
+//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers
+//! nobody by itself, so the points of the course's contract that concern answers are the operator's
+//! to keep.
 
 use clap::Parser;
 use common::{
-    Connection, Listener, ServerArgs, TextPieces, harmless, preview, reason, would_block,
+    Connection, Listener, ServerArgs, TextPieces, harmless, marked, preview, would_block,
 };
-use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
+use select::{List, can_watch, must_watch};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 
 /// A chat room: several clients, and you answer them from the keyboard (note S2)
@@ -50,43 +48,44 @@ fn main() -> ExitCode {
     common::outcome(serve(&args))
 }
 
+/// The loop of every readiness server: wait until something is ready, handle what is, wait again.
 fn serve(args: &Args) -> io::Result<()> {
+    let listener = common::listen(&args.server)?;
+    // No call in the loop may wait except select: the others would wait with it.
+    listener.set_nonblocking(true)?;
+    must_watch(&listener)?;
+    listener.announce()?;
+    say("answer with `N text` (to client N) or `text` (to the one that spoke last)");
+
     let mut room = Room {
-        listener: common::listen(&args.server)?,
         clients: Vec::new(),
         clients_so_far: 0,
         spoke_last: None,
         keyboard: Some(io::stdin()),
         typed: Vec::new(),
         forgetting: false,
-        buffer: args.server.buffer(),
     };
-    room.listener.set_nonblocking(true)?;
-    must_watch(&room.listener)?;
-    room.listener.announce()?;
-    say("answer with `N text` (to client N) or `text` (to the one that spoke last)");
-
-    let mut ready = Ready::default();
+    let mut buffer = args.server.buffer();
     loop {
-        room.wait(&mut ready)?;
-        if ready.new_client {
-            room.accept();
-        }
-        for &client in &ready.readable {
-            room.receive(client);
+        let ready = room.wait(&listener)?;
+        for n in ready.readable {
+            room.receive(n, &mut buffer);
         }
         if ready.keyboard {
             room.read_keyboard();
         }
-        for &client in &ready.writable {
-            room.send(client);
+        for n in ready.writable {
+            room.clients[n].connection.send_queued();
         }
-        room.close_finished();
+        // Only now, when no position is used any more.
+        room.clients.retain(Client::is_here);
+        if ready.new_client {
+            room.welcome(listener.admit().filter(can_watch));
+        }
     }
 }
 
 struct Room {
-    listener: Listener,
     clients: Vec<Client>,
     /// Numbers are given once and never again: the operator must not answer a newcomer by mistake.
     clients_so_far: usize,
@@ -98,7 +97,6 @@ struct Room {
     typed: Vec<u8>,
     /// The line being typed was too long, and what is left of it is no line of its own.
     forgetting: bool,
-    buffer: Vec<u8>,
 }
 
 struct Client {
@@ -108,8 +106,7 @@ struct Client {
     text: TextPieces,
 }
 
-/// What select reported; positions in `clients` hold for one turn.
-#[derive(Default)]
+/// What select gave back. A client is its position in the list.
 struct Ready {
     new_client: bool,
     keyboard: bool,
@@ -118,80 +115,70 @@ struct Ready {
 }
 
 impl Room {
-    fn wait(&self, ready: &mut Ready) -> io::Result<()> {
+    /// Says what to watch, sleeps until some of it is ready, and finds out what is.
+    fn wait(&self, listener: &Listener) -> io::Result<Ready> {
         let (mut inputs, mut outputs) = (FdSet::new(), FdSet::new());
-        let mut highest = self.listener.as_fd().as_raw_fd();
-        if self.listener.wants_read() {
-            inputs.insert(self.listener.as_fd());
-        }
+        let mut highest = listener.as_fd().as_raw_fd();
+        inputs.insert(listener.as_fd());
         if let Some(keyboard) = &self.keyboard {
             inputs.insert(keyboard.as_fd());
         }
         for Client { connection, .. } in &self.clients {
-            highest = highest.max(connection.as_fd().as_raw_fd());
+            let fd = connection.as_fd();
+            highest = highest.max(fd.as_raw_fd());
             if connection.wants_read() {
-                inputs.insert(connection.as_fd());
+                inputs.insert(fd);
             }
             if connection.wants_write() {
-                outputs.insert(connection.as_fd());
+                outputs.insert(fd);
             }
         }
-        info!("waiting for the next event, clients: {}", self.clients.len());
-        let mut timeout = self.listener.timeout().map(timeval);
-        match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
+        info!("waiting for the next event: inputs {}, outputs {}", List(&inputs), List(&outputs));
+
+        match select(highest + 1, &mut inputs, &mut outputs, None, None) {
             Ok(_) => {}
-            // A signal: the sets hold nothing of use, and nobody is ready.
-            Err(Errno::EINTR) => (inputs, outputs) = (FdSet::new(), FdSet::new()),
+            // A signal came first. Nothing is known to be ready, so ask again.
+            Err(Errno::EINTR) => return self.wait(listener),
             Err(error) => return Err(error.into()),
         }
-        ready.new_client = inputs.contains(self.listener.as_fd());
-        ready.keyboard = self.keyboard.as_ref().is_some_and(|it| inputs.contains(it.as_fd()));
-        let find = |list: &mut Vec<usize>, set: &FdSet| {
-            list.clear();
-            list.extend((0..self.clients.len()).filter(|&n| set.contains(self.clients[n].as_fd())));
+        info!("ready: readable {}, writable {}", List(&inputs), List(&outputs));
+        let within = |set: &FdSet| -> Vec<usize> {
+            let among = |&n: &usize| set.contains(self.clients[n].connection.as_fd());
+            (0..self.clients.len()).filter(among).collect()
         };
-        find(&mut ready.readable, &inputs);
-        find(&mut ready.writable, &outputs);
-        Ok(())
+        Ok(Ready {
+            new_client: inputs.contains(listener.as_fd()),
+            keyboard: self.keyboard.as_ref().is_some_and(|it| inputs.contains(it.as_fd())),
+            readable: within(&inputs),
+            writable: within(&outputs),
+        })
     }
 
-    fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let peer = connection.peer();
-                if !can_watch(&connection) {
-                    info!("turning away {peer}: select cannot watch its descriptor (FD_SETSIZE)");
-                } else if let Err(error) = connection.set_nonblocking(true) {
-                    info!("turning away {peer}: {}", reason(&error));
-                } else {
-                    self.clients_so_far += 1;
-                    let number = self.clients_so_far;
-                    info!("new connection from {peer}: client {number}");
-                    self.clients.push(Client { number, connection, text: TextPieces::default() });
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
-        }
+    /// Gives a new client its number.
+    fn welcome(&mut self, newcomer: Option<Connection>) {
+        let Some(connection) = newcomer else { return };
+        self.clients_so_far += 1;
+        let number = self.clients_so_far;
+        info!("{} is client {number}", connection.peer());
+        self.clients.push(Client { number, connection, text: TextPieces::default() });
     }
 
-    fn receive(&mut self, client: usize) {
+    /// One recv. What it brought is shown to the operator; only the operator answers.
+    fn receive(&mut self, client: usize, buffer: &mut [u8]) {
         let Client { number, connection, text } = &mut self.clients[client];
         let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            // It sends no more; an answer that is still queued for it goes out first.
+        match connection.recv(buffer) {
             Ok(0) => info!("no more data from {peer}"),
             Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {peer}", preview(data));
-                let words = text.push(data);
+                info!("received {} from {peer}", preview(&buffer[..count]));
+                let words = text.push(&buffer[..count]);
                 if !words.is_empty() {
-                    say(&format!("client {number}: {}", harmless(&words).trim_end_matches('\n')));
+                    say(marked(&format!("client {number}: "), &harmless(&words)).trim_end());
                 }
                 self.spoke_last = Some(*number);
             }
             Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
+            Err(error) => connection.lose(&error),
         }
     }
 
@@ -247,46 +234,16 @@ impl Room {
             Some(client) => client.connection.queue_mut().push(text.as_bytes()),
         }
     }
-
-    fn send(&mut self, client: usize) {
-        let connection = &mut self.clients[client].connection;
-        if !connection.wants_write() {
-            return;
-        }
-        let peer = connection.peer();
-        info!("sending {} to {peer}", preview(connection.queue().waiting()));
-        match connection.send() {
-            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
-        }
-    }
-
-    fn lose(&mut self, client: usize, error: &io::Error) {
-        let connection = &mut self.clients[client].connection;
-        info!("lost {}: {}", connection.peer(), reason(error));
-        connection.abandon();
-    }
-
-    fn close_finished(&mut self) {
-        let before = self.clients.len();
-        self.clients.retain(|Client { number, connection, .. }| {
-            if connection.is_finished() {
-                info!("closing {}", connection.peer());
-                say(&format!("client {number} has left"));
-            }
-            !connection.is_finished()
-        });
-        if self.clients.len() < before {
-            self.listener.resume();
-        }
-    }
 }
 
-impl AsFd for Client {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.connection.as_fd()
+impl Client {
+    /// Whether it stays. That it has left is said to the operator.
+    fn is_here(&self) -> bool {
+        let is_open = self.connection.is_open();
+        if !is_open {
+            say(&format!("client {} has left", self.number));
+        }
+        is_open
     }
 }
 

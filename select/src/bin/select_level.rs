@@ -13,21 +13,18 @@
 //! it takes a whole processor. So it is not a server that keeps the contract of the course, and
 //! is not meant to be: nobody is accepted, nobody is answered.
 
-#[path = "../limits.rs"]
-mod limits;
-
 use clap::Parser;
 use common::{Listener, ServerArgs};
-use limits::{must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
+use select::{must_watch, timeval};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Nobody accepts, so select(2) reports the listener for ever: level-triggered (note S2)
+/// Nobody accepts, so select(2) reports the listener again and again: level-triggered
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]

@@ -16,18 +16,15 @@
 //! 0.0.0.0 the system chooses the address that a UDP answer comes from, which need not be the one
 //! that was asked.
 
-#[path = "../limits.rs"]
-mod limits;
-
 use clap::Parser;
 use common::{Connection, Listener, MessageQueue, Reply, ServerArgs, preview, reason, would_block};
-use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
+use select::{List, can_watch, must_watch, timeval};
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -62,8 +59,11 @@ fn serve(args: &Args) -> io::Result<()> {
     let echo = Listener::bind(&args.server.addr, args.server.backlog)?;
     let addr = echo.local_addr()?;
     let udp = UdpSocket::bind(addr).map_err(|error| {
-        let reason = reason(&error);
-        io::Error::other(format!("cannot take UDP {addr}: {reason} (try another --addr)"))
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "try another --addr",
+            _ => "raise ulimit -n?",
+        };
+        io::Error::other(format!("cannot take UDP {addr}: {} ({advice})", reason(&error)))
     })?;
     let daytime = match &args.daytime {
         Some(addr) => addr.clone(),
@@ -72,42 +72,46 @@ fn serve(args: &Args) -> io::Result<()> {
     let daytime = Listener::bind(&daytime, args.server.backlog)?;
     info!("echo on TCP and UDP {addr}, daytime on TCP {}", daytime.local_addr()?);
 
-    let mut server = Services {
-        echo,
-        daytime,
-        udp,
-        clients: Vec::new(),
-        reply: args.reply,
-        buffer: args.server.buffer(),
-        datagram: vec![0; LARGEST_DATAGRAM],
-    };
-    server.echo.set_nonblocking(true)?;
-    server.daytime.set_nonblocking(true)?;
-    server.udp.set_nonblocking(true)?;
-    must_watch(&server.daytime)?;
-    must_watch(&server.udp)?;
-    server.echo.announce()?;
+    // No call in the loop may wait except select: the others would wait with it.
+    echo.set_nonblocking(true)?;
+    daytime.set_nonblocking(true)?;
+    udp.set_nonblocking(true)?;
+    must_watch(&daytime)?;
+    must_watch(&udp)?;
+    echo.announce()?;
 
-    let mut ready = Ready::default();
+    let mut buffer = args.server.buffer();
+    let mut datagram = vec![0; LARGEST_DATAGRAM];
+    let mut services = Services { echo, daytime, udp, clients: Vec::new(), reply: args.reply };
     loop {
-        server.wait(&mut ready)?;
+        let ready = services.wait()?;
+        if ready.datagram {
+            services.answer_datagram(&mut datagram);
+        }
+        for n in ready.readable {
+            services.clients[n].receive(&mut buffer, args.reply);
+        }
+        for n in ready.writable {
+            services.clients[n].send();
+        }
+        // Only now, when no position is used any more.
+        services.clients.retain_mut(Client::stays);
         if ready.new_echo_client {
-            server.accept(Service::Echo);
+            let newcomer = services.echo.admit().filter(can_watch);
+            services.clients.extend(newcomer.map(Client::of_echo));
         }
         if ready.new_daytime_client {
-            server.accept(Service::Daytime);
+            let newcomer = services.daytime.admit().filter(can_watch);
+            services.clients.extend(newcomer.map(Client::of_daytime));
         }
-        if ready.datagram {
-            server.answer_datagram();
-        }
-        for &client in &ready.readable {
-            server.receive(client);
-        }
-        for &client in &ready.writable {
-            server.send(client);
-        }
-        server.close_finished();
     }
+}
+
+/// As HTTP writes it. That form has years from 1970 to 9999 only, and a clock may show others.
+fn time_of_day(now: SystemTime) -> String {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + LAST;
+    httpdate::fmt_http_date(now.clamp(SystemTime::UNIX_EPOCH, last))
 }
 
 /// `HOST:PORT` with the next port; 0, any free one, stays 0.
@@ -126,28 +130,16 @@ struct Services {
     /// Those of both TCP services: what select needs to know of them is the same.
     clients: Vec<Client>,
     reply: Reply,
-    buffer: Vec<u8>,
-    datagram: Vec<u8>,
 }
 
 struct Client {
     connection: Connection,
-    service: Service,
-    /// When to close it, whatever it does. Daytime has nothing to gain from a client that stays,
-    /// and each holds a descriptor that an echo client could have.
+    /// When to close it, whatever it does; only for daytime, which has nothing to gain from a
+    /// client that stays, and each holds a descriptor that an echo client could have.
     close_at: Option<Instant>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Service {
-    /// Answers whatever comes, until the client has sent everything.
-    Echo,
-    /// Tells the time and leaves (RFC 867). What the client sends is thrown away.
-    Daytime,
-}
-
-/// What select reported; positions in `clients` hold for one turn.
-#[derive(Default)]
+/// What select gave back. A client is its position in the list.
 struct Ready {
     new_echo_client: bool,
     new_daytime_client: bool,
@@ -157,76 +149,49 @@ struct Ready {
 }
 
 impl Services {
-    fn wait(&self, ready: &mut Ready) -> io::Result<()> {
+    /// Says what to watch, sleeps until some of it is ready or a client is to be closed, and finds
+    /// out what is ready.
+    fn wait(&self) -> io::Result<Ready> {
         let (mut inputs, mut outputs) = (FdSet::new(), FdSet::new());
-        inputs.insert(self.udp.as_fd());
         let mut highest = self.udp.as_raw_fd();
+        inputs.insert(self.udp.as_fd());
         for listener in [&self.echo, &self.daytime] {
             highest = highest.max(listener.as_fd().as_raw_fd());
-            if listener.wants_read() {
-                inputs.insert(listener.as_fd());
-            }
+            inputs.insert(listener.as_fd());
         }
         for Client { connection, .. } in &self.clients {
-            highest = highest.max(connection.as_fd().as_raw_fd());
+            let fd = connection.as_fd();
+            highest = highest.max(fd.as_raw_fd());
             if connection.wants_read() {
-                inputs.insert(connection.as_fd());
+                inputs.insert(fd);
             }
             if connection.wants_write() {
-                outputs.insert(connection.as_fd());
+                outputs.insert(fd);
             }
         }
-        info!("waiting for the next event, clients: {}", self.clients.len());
-        let now = Instant::now();
-        let left = |client: &Client| Some(client.close_at?.saturating_duration_since(now));
-        let pauses = [self.echo.timeout(), self.daytime.timeout()].into_iter().flatten();
-        let mut timeout = self.clients.iter().filter_map(left).chain(pauses).min().map(timeval);
+        info!("waiting for the next event: inputs {}, outputs {}", List(&inputs), List(&outputs));
+
+        let deadline = self.clients.iter().filter_map(|client| client.close_at).min();
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let mut timeout = left.map(timeval);
         match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
-            // A signal: the sets hold nothing of use, and nobody is ready.
-            Err(Errno::EINTR) => (inputs, outputs) = (FdSet::new(), FdSet::new()),
+            // A signal came first. Nothing is known to be ready, so ask again.
+            Err(Errno::EINTR) => return self.wait(),
             Err(error) => return Err(error.into()),
         }
-        ready.new_echo_client = inputs.contains(self.echo.as_fd());
-        ready.new_daytime_client = inputs.contains(self.daytime.as_fd());
-        ready.datagram = inputs.contains(self.udp.as_fd());
-        let find = |list: &mut Vec<usize>, set: &FdSet| {
-            list.clear();
-            list.extend((0..self.clients.len()).filter(|&n| set.contains(self.clients[n].as_fd())));
+        info!("ready: readable {}, writable {}", List(&inputs), List(&outputs));
+        let within = |set: &FdSet| -> Vec<usize> {
+            let among = |&n: &usize| set.contains(self.clients[n].connection.as_fd());
+            (0..self.clients.len()).filter(among).collect()
         };
-        find(&mut ready.readable, &inputs);
-        find(&mut ready.writable, &outputs);
-        Ok(())
-    }
-
-    fn accept(&mut self, service: Service) {
-        let listener = match service {
-            Service::Echo => &mut self.echo,
-            Service::Daytime => &mut self.daytime,
-        };
-        match listener.accept() {
-            Ok(Some(mut connection)) => {
-                let peer = connection.peer();
-                if !can_watch(&connection) {
-                    info!("turning away {peer}: select cannot watch its descriptor (FD_SETSIZE)");
-                } else if let Err(error) = connection.set_nonblocking(true) {
-                    info!("turning away {peer}: {}", reason(&error));
-                } else {
-                    let mut close_at = None;
-                    if service == Service::Echo {
-                        info!("new connection from {peer}, for echo");
-                    } else {
-                        close_at = Some(Instant::now() + DAYTIME_STAYS);
-                        info!("new connection from {peer}, for the time of day");
-                        let now = httpdate::fmt_http_date(SystemTime::now());
-                        connection.queue_mut().push(format!("{now}\r\n").as_bytes());
-                    }
-                    self.clients.push(Client { connection, service, close_at });
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
-        }
+        Ok(Ready {
+            new_echo_client: inputs.contains(self.echo.as_fd()),
+            new_daytime_client: inputs.contains(self.daytime.as_fd()),
+            datagram: inputs.contains(self.udp.as_fd()),
+            readable: within(&inputs),
+            writable: within(&outputs),
+        })
     }
 
     /// One datagram in, one out. A datagram is a message with its borders, and has no connection:
@@ -234,9 +199,9 @@ impl Services {
     ///
     /// The sender's address may be forged. A UDP echo on a public network answers whoever is named
     /// there, another echo included, for ever: keep it on this machine.
-    fn answer_datagram(&mut self) {
-        let result = self.udp.recv_from(&mut self.datagram).and_then(|(count, peer)| {
-            let data = &self.datagram[..count];
+    fn answer_datagram(&self, datagram: &mut [u8]) {
+        let result = self.udp.recv_from(datagram).and_then(|(count, peer)| {
+            let data = &datagram[..count];
             info!("received {} from {peer} over UDP", preview(data));
             let mut answer = MessageQueue::default();
             self.reply.answer(data, &mut answer);
@@ -248,73 +213,66 @@ impl Services {
             Err(error) => info!("no answer to a datagram: {}", reason(&error)),
         }
     }
+}
 
-    fn receive(&mut self, client: usize) {
-        let Client { connection, service, .. } = &mut self.clients[client];
-        let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            Ok(0) => info!("no more data from {peer}"),
-            Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {peer}", preview(data));
-                if *service == Service::Echo {
-                    self.reply.answer(data, connection.queue_mut());
-                }
+impl Client {
+    /// Answers whatever comes, until the client has sent everything.
+    fn of_echo(connection: Connection) -> Self {
+        info!("{} is for echo", connection.peer());
+        Self { connection, close_at: None }
+    }
+
+    /// Tells the time and leaves (RFC 867).
+    fn of_daytime(mut connection: Connection) -> Self {
+        info!("{} is for the time of day", connection.peer());
+        connection.queue_mut().push(format!("{}\r\n", time_of_day(SystemTime::now())).as_bytes());
+        Self { connection, close_at: Some(Instant::now() + DAYTIME_STAYS) }
+    }
+
+    /// One recv. What a daytime client sends is thrown away.
+    fn receive(&mut self, buffer: &mut [u8], reply: Reply) {
+        let Self { connection, close_at } = self;
+        if close_at.is_none() {
+            connection.receive(buffer, reply);
+        } else if let Err(error) = connection.recv(buffer) {
+            if !would_block(&error) {
+                connection.lose(&error);
             }
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
         }
     }
 
-    fn send(&mut self, client: usize) {
-        let Client { connection, service, .. } = &mut self.clients[client];
-        if !connection.wants_write() {
-            return;
-        }
-        let peer = connection.peer();
-        info!("sending {} to {peer}", preview(connection.queue().waiting()));
-        match connection.send() {
-            // Daytime has said what it had to say. Ending only our direction lets the client read
-            // it in peace: a close with unread input would be a reset. The client's own end closes
-            // the connection, or `close_at`.
-            Ok(_) if *service == Service::Daytime && !connection.wants_write() => {
-                info!("nothing more for {peer}");
-                if let Err(error) = connection.shut_down_sending() {
-                    self.lose(client, &error);
-                }
+    /// One send. Once daytime has said all, it ends only its own direction, so that the client can
+    /// still read: a close with unread input would be a reset. The client's own end closes the
+    /// connection, or `close_at`.
+    fn send(&mut self) {
+        let Self { connection, close_at } = self;
+        connection.send_queued();
+        if close_at.is_some() && !connection.wants_write() && !connection.is_finished() {
+            info!("nothing more for {}", connection.peer());
+            if let Err(error) = connection.shut_down_sending() {
+                connection.lose(&error);
             }
-            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
         }
     }
 
-    fn lose(&mut self, client: usize, error: &io::Error) {
-        let connection = &mut self.clients[client].connection;
-        info!("lost {}: {}", connection.peer(), reason(error));
-        connection.abandon();
-    }
-
-    fn close_finished(&mut self) {
-        let before = self.clients.len();
-        let now = Instant::now();
-        self.clients.retain(|Client { connection, close_at, .. }| {
-            let finished = connection.is_finished() || close_at.is_some_and(|time| time <= now);
-            if finished {
-                info!("closing {}", connection.peer());
-            }
-            !finished
-        });
-        if self.clients.len() < before {
-            self.echo.resume();
-            self.daytime.resume();
+    /// Whether to keep it.
+    fn stays(&mut self) -> bool {
+        if self.close_at.is_some_and(|at| Instant::now() >= at) {
+            self.connection.abandon();
         }
+        self.connection.is_open()
     }
 }
 
-impl AsFd for Client {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.connection.as_fd()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_by_centuries_ends_nothing() {
+        let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        assert_eq!(time_of_day(SystemTime::UNIX_EPOCH - century), "Thu, 01 Jan 1970 00:00:00 GMT");
+        let far = SystemTime::UNIX_EPOCH + 100 * century;
+        assert_eq!(time_of_day(far), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

@@ -20,17 +20,14 @@
 //! "everybody else is served meanwhile" is only as good as the delay is short: that is the lesson.
 //! As `select`, descriptors 0 to 1023.
 
-#[path = "../limits.rs"]
-mod limits;
-
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, explained, preview, reason, would_block};
-use limits::{can_watch, must_watch, timeval};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
+use select::{List, can_watch, must_watch, timeval};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,48 +78,43 @@ fn main() -> ExitCode {
     common::outcome(serve(args))
 }
 
+/// The loop of every readiness server: wait until something is ready, handle what is, wait again.
 fn serve(args: Args) -> io::Result<()> {
-    let mut server = Server {
-        listener: common::listen(&args.server)?,
-        clients: Vec::new(),
-        clients_so_far: 0,
-        buffer: args.server.buffer(),
-        done: Done::new()?,
-        args,
-    };
-    server.listener.set_nonblocking(true)?;
-    must_watch(&server.listener)?;
-    must_watch(&server.done.woken)?;
-    server.listener.announce()?;
+    let listener = common::listen(&args.server)?;
+    // No call in the loop may wait except select: the others would wait with it.
+    listener.set_nonblocking(true)?;
+    must_watch(&listener)?;
+    let done = Done::new()?;
+    must_watch(&done.woken)?;
+    listener.announce()?;
 
-    let mut ready = Ready::default();
+    let mut buffer = args.server.buffer();
+    let mut server = Server { clients: Vec::new(), clients_so_far: 0, done, args };
     loop {
-        server.wait(&mut ready)?;
-        if ready.new_client {
-            server.accept();
+        let ready = server.wait(&listener)?;
+        for n in ready.readable {
+            server.receive(n, &mut buffer);
         }
-        for &client in &ready.readable {
-            server.receive(client);
-        }
-        server.answer_asleep();
         server.answer_what_is_due();
         if ready.work_done {
             server.answer_what_is_done();
         }
-        for &client in &ready.writable {
-            server.send(client);
+        for n in ready.writable {
+            server.clients[n].connection.send_queued();
         }
-        server.close_finished();
+        // Only now, when no position is used any more.
+        server.clients.retain(|client| client.connection.is_open());
+        if ready.new_client {
+            server.welcome(listener.admit().filter(can_watch));
+        }
     }
 }
 
 struct Server {
-    listener: Listener,
     clients: Vec<Client>,
-    /// Each client gets a number that no other had: work may end after its client has left, and
-    /// must not be answered to whoever has its place in the list by then.
+    /// Each client gets a number that no other had: its work may be done after it has left, and the
+    /// result must not go to the client that has its position by then.
     clients_so_far: u64,
-    buffer: Vec<u8>,
     done: Done,
     args: Args,
 }
@@ -136,8 +128,6 @@ struct Client {
 
 /// A message on its way to being an answer.
 enum Work {
-    /// Sleep, then answer it.
-    Asleep(Vec<u8>),
     /// Answer it at that time.
     Due(Instant, Vec<u8>),
     /// A thread has it.
@@ -156,7 +146,10 @@ struct Done {
 impl Done {
     fn new() -> io::Result<Self> {
         let (woken, wake) = UnixStream::pair().map_err(|error| {
-            explained(&error, format!("cannot make a socket pair: {}", reason(&error)))
+            explained(
+                &error,
+                format!("cannot make a socket pair: {} (raise ulimit -n)", reason(&error)),
+            )
         })?;
         woken.set_nonblocking(true)?;
         // When the pair is full, the loop has been woken often enough.
@@ -166,8 +159,7 @@ impl Done {
     }
 }
 
-/// What select reported; positions in `clients` hold for one turn.
-#[derive(Default)]
+/// What select gave back. A client is its position in the list.
 struct Ready {
     new_client: bool,
     work_done: bool,
@@ -176,83 +168,70 @@ struct Ready {
 }
 
 impl Server {
-    fn wait(&self, ready: &mut Ready) -> io::Result<()> {
+    /// Says what to watch, sleeps until some of it is ready or a deadline is there, and finds out
+    /// what is ready.
+    fn wait(&self, listener: &Listener) -> io::Result<Ready> {
         let (mut inputs, mut outputs) = (FdSet::new(), FdSet::new());
+        let mut highest = listener.as_fd().as_raw_fd().max(self.done.woken.as_raw_fd());
+        inputs.insert(listener.as_fd());
         inputs.insert(self.done.woken.as_fd());
-        let mut highest = self.listener.as_fd().as_raw_fd().max(self.done.woken.as_raw_fd());
-        if self.listener.wants_read() {
-            inputs.insert(self.listener.as_fd());
-        }
-        let mut timeout = self.listener.timeout();
+        let mut next_deadline = None;
         for Client { connection, work, .. } in &self.clients {
-            highest = highest.max(connection.as_fd().as_raw_fd());
+            let fd = connection.as_fd();
+            highest = highest.max(fd.as_raw_fd());
             if connection.wants_read() && work.is_none() {
-                inputs.insert(connection.as_fd());
+                inputs.insert(fd);
             }
             if connection.wants_write() {
-                outputs.insert(connection.as_fd());
+                outputs.insert(fd);
             }
-            // The nearest deadline is how long select may sleep. A timer is no more than that.
             if let Some(Work::Due(due, _)) = work {
-                let left = due.saturating_duration_since(Instant::now());
-                timeout = Some(timeout.map_or(left, |shortest| shortest.min(left)));
+                next_deadline = Some(next_deadline.map_or(*due, |next: Instant| next.min(*due)));
             }
         }
-        match timeout {
-            None => info!("waiting for the next event, however long"),
-            Some(wait) => info!("waiting for the next event, {wait:.1?} at most"),
-        }
-        let mut timeout = timeout.map(timeval);
+        info!("waiting for the next event: inputs {}, outputs {}", List(&inputs), List(&outputs));
+
+        // The nearest deadline is how long select may sleep. A timer is no more than that.
+        let left = next_deadline.map(|due| due.saturating_duration_since(Instant::now()));
+        let mut timeout = left.map(timeval);
         match select(highest + 1, &mut inputs, &mut outputs, None, timeout.as_mut()) {
             Ok(_) => {}
-            // A signal: the sets hold nothing of use. The deadlines stand; the next turn waits for
-            // what is left.
-            Err(Errno::EINTR) => (inputs, outputs) = (FdSet::new(), FdSet::new()),
+            // A signal came first. The deadlines stand: the next call waits for what is left.
+            Err(Errno::EINTR) => return self.wait(listener),
             Err(error) => return Err(error.into()),
         }
-        ready.new_client = inputs.contains(self.listener.as_fd());
-        ready.work_done = inputs.contains(self.done.woken.as_fd());
-        let find = |list: &mut Vec<usize>, set: &FdSet| {
-            list.clear();
-            list.extend((0..self.clients.len()).filter(|&n| set.contains(self.clients[n].as_fd())));
+        info!("ready: readable {}, writable {}", List(&inputs), List(&outputs));
+        let within = |set: &FdSet| -> Vec<usize> {
+            let among = |&n: &usize| set.contains(self.clients[n].connection.as_fd());
+            (0..self.clients.len()).filter(among).collect()
         };
-        find(&mut ready.readable, &inputs);
-        find(&mut ready.writable, &outputs);
-        Ok(())
+        Ok(Ready {
+            new_client: inputs.contains(listener.as_fd()),
+            work_done: inputs.contains(self.done.woken.as_fd()),
+            readable: within(&inputs),
+            writable: within(&outputs),
+        })
     }
 
-    fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let peer = connection.peer();
-                if !can_watch(&connection) {
-                    info!("turning away {peer}: select cannot watch its descriptor (FD_SETSIZE)");
-                } else if let Err(error) = connection.set_nonblocking(true) {
-                    info!("turning away {peer}: {}", reason(&error));
-                } else {
-                    info!("new connection from {peer}");
-                    self.clients_so_far += 1;
-                    let number = self.clients_so_far;
-                    self.clients.push(Client { number, connection, work: None });
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
-        }
+    /// Gives a new client its number.
+    fn welcome(&mut self, newcomer: Option<Connection>) {
+        let Some(connection) = newcomer else { return };
+        self.clients_so_far += 1;
+        self.clients.push(Client { number: self.clients_so_far, connection, work: None });
     }
 
-    fn receive(&mut self, client: usize) {
+    /// One recv. The answer comes later, and nothing more is received from this client before.
+    fn receive(&mut self, client: usize, buffer: &mut [u8]) {
         let connection = &mut self.clients[client].connection;
         let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
+        match connection.recv(buffer) {
             Ok(0) => info!("no more data from {peer}"),
             Ok(count) => {
-                let data = self.buffer[..count].to_vec();
-                info!("received {} from {peer}", preview(&data));
-                self.work_on(client, data);
+                info!("received {} from {peer}", preview(&buffer[..count]));
+                self.work_on(client, buffer[..count].to_vec());
             }
             Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
+            Err(error) => connection.lose(&error),
         }
     }
 
@@ -261,14 +240,20 @@ impl Server {
         let Client { number, connection, work } = &mut self.clients[client];
         let delay = self.args.delay;
         match self.args.how {
-            How::Sleep => *work = Some(Work::Asleep(data)),
+            // As in the notes: the loop sleeps before it sends, for one client after the other.
+            How::Sleep => {
+                info!("sleeping for {delay:?}, and everybody with me");
+                thread::sleep(delay);
+                self.args.reply.answer(&data, connection.queue_mut());
+                connection.send_queued();
+            }
             How::Timer => *work = Some(Work::Due(Instant::now() + delay, data)),
             How::Worker => {
                 let (number, sender) = (*number, self.done.sender.clone());
                 let wake = Arc::clone(&self.done.wake);
                 let message = data.clone();
-                // A thread for each message is dear, and a pool of them would do better. Here the
-                // thread is the point, and it is at most one for each client.
+                // A pool of threads would do better than a thread for each message. Here the thread
+                // is the point, and a client has one at the most.
                 let worker = thread::Builder::new().spawn(move || {
                     thread::sleep(delay);
                     // Only a loop that has ended would not take it.
@@ -283,19 +268,6 @@ impl Server {
                         Work::Due(Instant::now() + delay, data)
                     }
                 });
-            }
-        }
-    }
-
-    /// As in the notes: the loop sleeps before it sends, for one client after the other.
-    fn answer_asleep(&mut self) {
-        for client in 0..self.clients.len() {
-            let Client { connection, work, .. } = &mut self.clients[client];
-            if let Some(Work::Asleep(data)) = work.take_if(|it| matches!(it, Work::Asleep(_))) {
-                info!("sleeping for {:?}, and everybody with me", self.args.delay);
-                thread::sleep(self.args.delay);
-                self.args.reply.answer(&data, connection.queue_mut());
-                self.send(client);
             }
         }
     }
@@ -321,45 +293,5 @@ impl Server {
                 self.args.reply.answer(&data, client.connection.queue_mut());
             }
         }
-    }
-
-    fn send(&mut self, client: usize) {
-        let connection = &mut self.clients[client].connection;
-        if !connection.wants_write() {
-            return;
-        }
-        let peer = connection.peer();
-        info!("sending {} to {peer}", preview(connection.queue().waiting()));
-        match connection.send() {
-            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
-        }
-    }
-
-    fn lose(&mut self, client: usize, error: &io::Error) {
-        let connection = &mut self.clients[client].connection;
-        info!("lost {}: {}", connection.peer(), reason(error));
-        connection.abandon();
-    }
-
-    fn close_finished(&mut self) {
-        let before = self.clients.len();
-        self.clients.retain(|Client { connection, .. }| {
-            if connection.is_finished() {
-                info!("closing {}", connection.peer());
-            }
-            !connection.is_finished()
-        });
-        if self.clients.len() < before {
-            self.listener.resume();
-        }
-    }
-}
-
-impl AsFd for Client {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.connection.as_fd()
     }
 }

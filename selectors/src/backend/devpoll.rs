@@ -9,7 +9,7 @@ use libc::{POLLIN, POLLOUT, c_int, c_short, nfds_t, pollfd};
 use nix::errno::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// `sys/devpoll.h`, which the libc crate does not have.
@@ -119,10 +119,4 @@ fn flags(events: EventMask) -> c_short {
     let read = if events.contains(EVENT_READ) { POLLIN } else { 0 };
     let write = if events.contains(EVENT_WRITE) { POLLOUT } else { 0 };
     read | write
-}
-
-impl AsFd for DevpollBackend {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.device.as_fd()
-    }
 }

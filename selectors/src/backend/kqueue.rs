@@ -1,7 +1,9 @@
 //! kqueue(2): a filter for each direction lives in the kernel, and only those that fired come back.
 
 use super::Backend;
+use super::filters::{Change, Filters};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use nix::sys::time::{TimeSpec, TimeValLike};
 use std::collections::HashMap;
@@ -11,28 +13,17 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// kqueue(2), level-triggered.
+///
+/// A regular file is readable until its end and not at it, where select and poll go on calling it
+/// ready.
 #[derive(Debug)]
 pub struct KqueueBackend {
     kqueue: Kqueue,
+    filters: Filters,
     /// Two for each descriptor that is registered, so that one wait can bring them all.
     batch: Vec<KEvent>,
     /// Where in `ready` a descriptor is already, by the other of its two filters.
     places: HashMap<RawFd, usize>,
-}
-
-impl KqueueBackend {
-    /// Adds or deletes the filters of `events`, one call each: of a list of changes, those before
-    /// the failing one would stay.
-    fn change(&self, fd: BorrowedFd<'_>, events: EventMask, how: EvFlags) -> io::Result<()> {
-        for (event, filter) in
-            [(EVENT_READ, EventFilter::EVFILT_READ), (EVENT_WRITE, EventFilter::EVFILT_WRITE)]
-        {
-            if events.contains(event) {
-                self.kqueue.kevent(&[kevent(fd, filter, how)], &mut [], None)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Python's `selectors.KqueueSelector`: kqueue(2), on macOS and the BSDs.
@@ -42,24 +33,26 @@ impl Backend for KqueueBackend {
     const NAME: &'static str = "kqueue";
 
     fn new() -> io::Result<Self> {
-        Ok(Self { kqueue: Kqueue::new()?, batch: Vec::new(), places: HashMap::new() })
+        let kqueue = Kqueue::new()?;
+        // A program that is started with exec must not inherit it. (A fork copies no kqueue.)
+        fcntl(&kqueue, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        let (batch, places) = (Vec::new(), HashMap::new());
+        Ok(Self { kqueue, filters: Filters::default(), batch, places })
     }
 
     fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
-        self.change(fd, events, EvFlags::EV_ADD).inspect_err(|_| {
-            // The first filter may be there already. If not, there is nothing to delete.
-            let _ = self.change(fd, EVENT_READ, EvFlags::EV_DELETE);
-        })
+        let Self { kqueue, filters, .. } = self;
+        Ok(filters.add(fd.as_raw_fd(), events, &mut kernel(kqueue, fd))?)
     }
 
     fn modify(&mut self, fd: BorrowedFd<'_>, old: EventMask, new: EventMask) -> io::Result<()> {
-        // What is new first: it may fail, and then nothing has changed.
-        self.change(fd, new - old, EvFlags::EV_ADD)?;
-        self.change(fd, old - new, EvFlags::EV_DELETE)
+        let Self { kqueue, filters, .. } = self;
+        Ok(filters.modify(fd.as_raw_fd(), old, new, &mut kernel(kqueue, fd))?)
     }
 
     fn remove(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
-        self.change(fd, events, EvFlags::EV_DELETE)
+        let Self { kqueue, filters, .. } = self;
+        Ok(filters.delete(fd.as_raw_fd(), events, &mut kernel(kqueue, fd))?)
     }
 
     fn wait<'fd>(
@@ -80,16 +73,23 @@ impl Backend for KqueueBackend {
             );
             self.batch.resize(room, empty);
         }
-        let timeout = timeout.map(timespec);
-        let count = self.kqueue.kevent(&[], &mut self.batch, timeout)?;
-        self.places.clear();
-        for event in &self.batch[..count] {
+        let Self { kqueue, filters, batch, places } = self;
+        let mut timeout = timeout.map(timespec);
+        if filters.hung_up().next().is_some() {
+            timeout = Some(timespec(Duration::ZERO));
+        }
+        let count = kqueue.kevent(&[], batch, timeout)?;
+        let told = batch[..count].iter().map(|event| {
             let fd = RawFd::try_from(event.ident()).expect("only descriptors were put there");
             let events = match event.filter() {
                 Ok(EventFilter::EVFILT_WRITE) => EVENT_WRITE,
                 _ => EVENT_READ,
             };
-            match self.places.entry(fd) {
+            (fd, events)
+        });
+        places.clear();
+        for (fd, events) in told.chain(filters.hung_up()) {
+            match places.entry(fd) {
                 Entry::Occupied(place) => ready[*place.get()].1 |= events,
                 Entry::Vacant(place) => {
                     place.insert(ready.len());
@@ -101,9 +101,24 @@ impl Backend for KqueueBackend {
     }
 }
 
-fn kevent(fd: BorrowedFd<'_>, filter: EventFilter, how: EvFlags) -> KEvent {
-    let ident = fd.as_raw_fd().try_into().expect("an open descriptor is not negative");
-    KEvent::new(ident, filter, how, FilterFlag::empty(), 0, 0)
+/// One call for one filter: in a list of changes, those before the one that fails would stay.
+fn kernel<'a>(
+    kqueue: &'a Kqueue,
+    fd: BorrowedFd<'a>,
+) -> impl FnMut(EventMask, Change) -> nix::Result<()> + use<'a> {
+    move |event, change| {
+        let filter = match event {
+            EVENT_WRITE => EventFilter::EVFILT_WRITE,
+            _ => EventFilter::EVFILT_READ,
+        };
+        let how = match change {
+            Change::Add => EvFlags::EV_ADD,
+            Change::Delete => EvFlags::EV_DELETE,
+        };
+        let ident = fd.as_raw_fd().try_into().expect("an open descriptor is not negative");
+        let change = KEvent::new(ident, filter, how, FilterFlag::empty(), 0, 0);
+        kqueue.kevent(&[change], &mut [], None).map(drop)
+    }
 }
 
 /// kqueue counts in nanoseconds: nothing to round. Some systems refuse a time-out of years; the

@@ -12,6 +12,15 @@ mod epoll;
 pub use epoll::{EpollBackend, EpollBackend as DefaultBackend, EpollSelector};
 
 #[cfg(any(
+    test,
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+mod filters;
+#[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "dragonfly",
@@ -79,14 +88,15 @@ pub trait Backend: Sized {
     ///
     /// # Errors
     ///
-    /// What the system refuses.
+    /// What the system refuses. The selector ignores it: its key is gone already.
     fn remove(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
         let _ = (fd, events);
         Ok(())
     }
 
     /// Waits, once, until something is ready or the time is over, and adds what is to `ready`,
-    /// each descriptor once. A hang-up or an error is ready for everything.
+    /// each descriptor once. A hang-up or an error is ready for everything, as far as the system
+    /// tells (select does not tell all).
     ///
     /// `registered` is what was added, as it is now, in the order in which it was added.
     ///

@@ -2,10 +2,10 @@
 //!
 //! S2 begins with this question: a coroutine switches by itself where it would block; how? Here is
 //! the program, and `executor.rs` beside it is the answer. `converse` is the conversation of the
-//! blocking server with `.await` where that one sleeps. Where it says `.await` the task may stop in the
-//! middle of the function, and the thread goes on with another; the variables stay where they are.
-//! What in the other servers is a field of `Client`, "how far am I with this one", is here the line in
-//! which the task stands.
+//! blocking server with `.await` where that one sleeps. Where it says `.await` the task may stop in
+//! the middle of the function, and the thread goes on with another; the variables stay where they
+//! are. What in the other servers is a field of `Client`, "how far am I with this one", is here the
+//! line in which the task stands.
 //!
 //! ```text
 //! cargo run --bin coroutines
@@ -22,12 +22,10 @@
 mod executor;
 
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, explained, preview, reason, would_block};
 use executor::{Executor, Readiness};
 use log::info;
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -63,7 +61,9 @@ fn main() -> ExitCode {
 fn serve(args: Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
     listener.set_nonblocking(true)?;
-    let executor = Executor::new()?;
+    let executor = Executor::new().map_err(|error| {
+        explained(&error, format!("cannot make a selector: {} (raise ulimit -n?)", reason(&error)))
+    })?;
     listener.announce()?;
     executor.spawn(accept_all(Rc::clone(&executor), Rc::new(listener), Rc::new(args)));
     executor.run()
@@ -73,30 +73,15 @@ fn serve(args: Args) -> io::Result<()> {
 async fn accept_all(executor: Rc<Executor>, listener: Rc<Listener>, args: Rc<Args>) {
     let ready = Readiness::new(&executor, Rc::clone(&listener) as _);
     loop {
-        match accept(&listener, &ready).await {
-            Ok(connection) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                info!("new connection from {peer}, descriptor {fd}");
-                let client = Client::new(connection, &executor);
-                executor.spawn(converse(Rc::clone(&executor), client, Rc::clone(&args)));
-            }
-            // Out of descriptors: this task waits a while, and the others go on.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                listener.pause();
-                executor.sleep(listener.timeout().unwrap_or_default()).await;
-            }
-        }
-    }
-}
-
-async fn accept(listener: &Listener, ready: &Readiness) -> io::Result<Connection> {
-    loop {
         info!("switching: nobody to accept yet");
-        ready.readable().await?;
-        if let Some(connection) = listener.accept()? {
-            connection.set_nonblocking(true)?;
-            return Ok(connection);
+        if let Err(error) = ready.readable().await {
+            // The selector cannot take the listener now (ENOSPC, ENOMEM). The other tasks go on.
+            info!("no new clients for now: {}", reason(&error));
+            executor.sleep(Duration::from_secs(1)).await;
+        }
+        if let Some(connection) = listener.admit() {
+            let client = Client::new(connection, &executor);
+            executor.spawn(converse(Rc::clone(&executor), client, Rc::clone(&args)));
         }
     }
 }
@@ -111,7 +96,7 @@ async fn converse(executor: Rc<Executor>, mut client: Client, args: Rc<Args>) {
     info!("closing {peer}");
 }
 
-/// recv, answer, send, and again. Compare `blocking/src/conversation.rs`.
+/// recv, answer, send, and again. Compare `blocking/src/lib.rs`.
 async fn answer_all(executor: &Executor, client: &mut Client, args: &Args) -> io::Result<()> {
     let peer = client.connection.peer();
     let mut buffer = args.server.buffer();
@@ -135,14 +120,13 @@ async fn answer_all(executor: &Executor, client: &mut Client, args: &Args) -> io
 
 /// A connection whose calls stop the task where they would block.
 struct Client {
-    connection: Connection<Rc<TcpStream>>,
+    connection: Connection,
     ready: Readiness,
 }
 
 impl Client {
     fn new(connection: Connection, executor: &Rc<Executor>) -> Self {
-        let connection = connection.share();
-        let ready = Readiness::new(executor, Rc::clone(connection.socket()) as _);
+        let ready = Readiness::new(executor, Rc::new(connection.share()));
         Self { connection, ready }
     }
 

@@ -11,9 +11,9 @@
 //! cargo run --bin selectors_queue -- --backend select
 //! ```
 //!
-//! Watch `EVENT_READ|EVENT_WRITE` come and go: it is there while something is queued. And compare with
-//! `selectors`, which sends at once and waits for room only if there was none: on epoll each switch
-//! is a system call, and a message costs two.
+//! Watch `EVENT_READ|EVENT_WRITE` come and go: it is there while something is queued. And compare
+//! with `selectors`, which sends at once and waits for room only if there was none: on epoll each
+//! switch is a system call, and a message costs two.
 //!
 //! Limits: with `--backend select` descriptors end at 1023.
 
@@ -22,13 +22,12 @@ mod backends;
 
 use backends::{Choice, Serve};
 use clap::Parser;
-use common::{Connection, Listener, Reply, ServerArgs, preview, reason, would_block};
+use common::{Connection, Listener, Reply, ServerArgs, reason};
 use log::info;
 use rustc_hash::FxHashMap;
 use selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector, SelectorKey};
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -54,32 +53,34 @@ fn main() -> ExitCode {
 }
 
 impl Serve for Args {
+    /// The loop of every readiness server: wait until something is ready, handle what is, wait
+    /// again.
     fn serve<B: Backend>(&self) -> io::Result<()> {
-        let mut server = Server::<B> {
-            selector: Selector::new()?,
-            listener: Rc::new(common::listen(&self.server)?),
-            accepting: false,
-            clients: FxHashMap::default(),
-            reply: self.reply,
-            buffer: self.server.buffer(),
-        };
-        // Between "ready" and accept the client may have gone.
-        server.listener.set_nonblocking(true)?;
-        server.watch_listener()?;
-        server.listener.announce()?;
+        let listener = Rc::new(common::listen(&self.server)?);
+        // No call in the loop may wait except select: the others would wait with it.
+        listener.set_nonblocking(true)?;
+        let mut selector = backends::selector()?;
+        let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
+        selector.register(object, EVENT_READ, Source::Listener)?;
+        listener.announce()?;
         info!("the backend is {}", B::NAME);
 
+        let (clients, buffer) = (FxHashMap::default(), self.server.buffer());
+        let mut server = Server::<B> { selector, listener, clients, buffer, reply: self.reply };
         let mut batch = Vec::new();
         loop {
-            server.watch_listener()?;
             info!("waiting for the next event");
-            // No time-out, unless accepting is paused for want of descriptors.
-            server.selector.select_into(server.listener.timeout(), &mut batch)?;
-            for (key, mask) in &batch {
+            server.selector.select_into(None, &mut batch)?;
+            let mut new_client = false;
+            for (key, mask) in batch.drain(..) {
                 match key.data {
-                    Source::Listener => server.accept(),
-                    Source::Client => server.handle(key, *mask),
+                    Source::Listener => new_client = true,
+                    Source::Client => server.handle(&key, mask),
                 }
+            }
+            // Last, so that the descriptors just closed are free again.
+            if new_client {
+                server.accept();
             }
         }
     }
@@ -98,130 +99,61 @@ type Key = SelectorKey<dyn AsFd, Source>;
 struct Server<B: Backend> {
     selector: Selector<B, dyn AsFd, Source>,
     listener: Rc<Listener>,
-    /// The listener is registered.
-    accepting: bool,
     /// What the selector does not know of a client. By descriptor, and that is safe here: while it
-    /// is registered, its number is nobody else's.
-    clients: FxHashMap<RawFd, Connection<Rc<TcpStream>>>,
-    reply: Reply,
-    /// What one recv fills. One for all clients: what it holds is queued before the next recv.
+    /// is registered, no other client can get its number.
+    clients: FxHashMap<RawFd, Connection>,
+    /// What one recv fills, for all clients: its contents are queued before the next recv.
     buffer: Vec<u8>,
+    reply: Reply,
 }
 
 impl<B: Backend> Server<B> {
-    /// While there is no descriptor for a new client the listener would be ready at every turn.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        let wanted = self.listener.wants_read();
-        if wanted && !self.accepting {
-            let listener: Rc<dyn AsFd> = Rc::clone(&self.listener) as _;
-            self.selector.register(listener, EVENT_READ, Source::Listener)?;
-        } else if self.accepting && !wanted {
-            self.selector.unregister(&self.listener)?;
-        }
-        self.accepting = wanted;
-        Ok(())
-    }
-
     /// One new client. If more are waiting, the listener is ready again.
     fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok(Some(connection)) => {
-                let (fd, peer) = (connection.as_fd().as_raw_fd(), connection.peer());
-                match self.register(connection.share()) {
-                    Ok(()) => info!("new connection from {peer}, descriptor {fd}"),
-                    Err(error) => info!("turning away {peer}: {}", reason(&error)),
-                }
-            }
-            Ok(None) => {}
-            Err(error) => info!("no new clients for now: {}", reason(&error)),
+        let Some(mut connection) = self.listener.admit() else { return };
+        let socket: Rc<dyn AsFd> = Rc::new(connection.share());
+        match self.selector.register(socket, EVENT_READ, Source::Client) {
+            Ok(key) => drop(self.clients.insert(key.fd, connection)),
+            Err(error) => connection.lose(&error),
         }
     }
 
-    fn register(&mut self, connection: Connection<Rc<TcpStream>>) -> io::Result<()> {
-        connection.set_nonblocking(true)?;
-        let socket: Rc<dyn AsFd> = Rc::clone(connection.socket()) as _;
-        let key = self.selector.register(socket, EVENT_READ, Source::Client)?;
-        self.clients.insert(key.fd, connection);
-        Ok(())
-    }
-
-    /// What one event says of one client.
+    /// What one event says of one client. Receiving comes first: what was sent before a hang-up is
+    /// still there to be read.
     fn handle(&mut self, key: &Key, mask: EventMask) {
+        let Some(connection) = self.clients.get_mut(&key.fd) else { return };
         if mask.contains(EVENT_READ) {
-            self.receive(key);
+            connection.receive(&mut self.buffer, self.reply);
         }
         if mask.contains(EVENT_WRITE) {
-            self.send(key);
+            connection.send_queued();
         }
         self.watch(key);
     }
 
-    /// One recv: what it brought is answered into the queue, and sending waits for its own event.
-    fn receive(&mut self, key: &Key) {
-        let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let peer = connection.peer();
-        match connection.recv(&mut self.buffer) {
-            // The client sends no more, but it may still read: what is queued goes out first.
-            Ok(0) => info!("no more data from {peer}"),
-            Ok(count) => {
-                let data = &self.buffer[..count];
-                info!("received {} from {peer}", preview(data));
-                self.reply.answer(data, connection.queue_mut());
-            }
-            // Readiness is a hint: recv has the last word.
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(key, &error),
-        }
-    }
-
-    /// One send of what is queued. What the kernel does not take stays queued.
-    fn send(&mut self, key: &Key) {
-        let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let peer = connection.peer();
-        info!("sending {} to {peer}", preview(connection.queue().waiting()));
-        match connection.send() {
-            Ok(_) if connection.queue().is_empty() => info!("output queue for {peer} is empty"),
-            Ok(_) => info!("{} bytes left for {peer}", connection.queue().len()),
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(key, &error),
-        }
-    }
-
-    /// Registers the client for what we want of it now: to write only while something is queued.
+    /// Registers the client for what it wants now: to write only while something is queued.
     fn watch(&mut self, key: &Key) {
-        let Some(connection) = self.clients.get(&key.fd) else { return };
-        if connection.is_finished() {
-            return self.close(key);
-        }
-        let mut events = EventMask::empty();
-        events.set(EVENT_READ, connection.wants_read());
-        events.set(EVENT_WRITE, connection.wants_write());
-        if events != key.events {
-            info!("descriptor {}: modify to {events}", key.fd);
-            if let Err(error) = self.selector.modify(&key.fileobj, events, key.data) {
-                self.lose(key, &error);
+        let Some(connection) = self.clients.get_mut(&key.fd) else { return };
+        let mut wanted = EventMask::empty();
+        wanted.set(EVENT_READ, connection.wants_read());
+        wanted.set(EVENT_WRITE, connection.wants_write());
+        if wanted != key.events && !connection.is_finished() {
+            info!("descriptor {}: modify to {wanted}", key.fd);
+            if let Err(error) = self.selector.modify(&key.fileobj, wanted, key.data) {
+                connection.lose(&error);
             }
         }
-    }
-
-    /// An error ends this connection and no other. Its address was kept from accept: a socket that
-    /// was reset no longer knows it.
-    fn lose(&mut self, key: &Key, error: &io::Error) {
-        if let Some(connection) = self.clients.get(&key.fd) {
-            info!("lost {}: {}", connection.peer(), reason(error));
+        if !connection.is_open() {
+            self.close(key);
         }
-        self.close(key);
     }
 
-    /// Gives back both shares of the socket; the batch has a third one, and with that the
-    /// descriptor is closed.
+    /// Gives back both shares of the socket. The key in hand has a third one, and the descriptor is
+    /// closed with that.
     fn close(&mut self, key: &Key) {
-        if let Some(connection) = self.clients.remove(&key.fd) {
-            info!("closing {}", connection.peer());
-        }
+        self.clients.remove(&key.fd);
         if let Err(error) = self.selector.unregister(&key.fileobj) {
             info!("descriptor {}: {}", key.fd, reason(&error));
         }
-        self.listener.resume();
     }
 }

@@ -9,10 +9,11 @@
 //! cargo run -p client
 //! ```
 //!
-//! Watch two numbers. Where does it sleep? `sleeps in io_uring_enter` counts them; there is no other
-//! place, no call of ours receives or sends. And who copied? When a completion arrives the bytes are
-//! in our buffer and nothing is `left in the kernel`. A program that was woken by select or epoll finds it
-//! the other way round: everything is still in the kernel, and the recv that copies it is to come.
+//! Watch two numbers. Where does it sleep? `sleeps in io_uring_enter` counts them; there is no
+//! other place, no call of ours receives or sends. And who copied? When a completion arrives the
+//! bytes are in our buffer and nothing is `left in the kernel`. A program that was woken by select
+//! or epoll finds it the other way round: everything is still in the kernel, and the recv that
+//! copies it is to come.
 //!
 //! The buffer is given away with the request, and comes back with the completion. In between it is
 //! the kernel's: `receive` takes the `Vec` by value, so that nobody else can have it.
@@ -21,72 +22,40 @@
 //! operation after the other is what `blocking` does. What this model is for comes when many
 //! operations are under way at once: `uring`.
 
-#[cfg_attr(not(target_os = "linux"), path = "../once_elsewhere.rs")]
-#[cfg_attr(target_os = "linux", path = "../once.rs")]
-mod once;
-#[path = "../refusal.rs"]
-mod refusal;
-
-use clap::Parser;
-use common::{Connection, Reply, ServerArgs, preview, reason};
+use common::{Connection, Reply, ServerArgs, preview};
 use log::info;
-use once::{Once, left_in_the_kernel};
 use std::io;
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::thread;
-
-/// io_uring(7) one operation at a time: submit, wait, complete (note S2)
-#[derive(Parser)]
-struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// What to answer
-    #[arg(long, value_enum, default_value_t = Reply::Echo)]
-    reply: Reply,
-}
+use uring::{Once, left_in_the_kernel};
 
 fn main() -> ExitCode {
-    let args: Args = common::parse();
-    common::narrate(args.server.quiet);
-    common::outcome(serve(&args))
+    let about = "io_uring(7) one operation at a time: submit, wait, complete";
+    common::run(about, Reply::Echo, serve)
 }
 
 /// Waits for a client, then for that client, then for the next.
-fn serve(args: &Args) -> io::Result<()> {
-    let listener = common::listen(&args.server)?;
+fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
+    let listener = common::listen(args)?;
     let mut ring = Once::new()?;
     listener.announce()?;
+
     loop {
-        let socket = match ring.accept(&listener) {
-            Ok(descriptor) => TcpStream::from(descriptor),
-            // A client that gave up while it waited; or there is no descriptor for it, which passes.
-            Err(error) => {
-                info!("no new clients for now: {}", reason(&error));
-                listener.pause();
-                thread::sleep(listener.timeout().unwrap_or_default());
-                continue;
-            }
-        };
-        match socket.peer_addr().and_then(|peer| Connection::new(socket, peer)) {
-            Ok(client) => {
-                let peer = client.peer();
-                info!("new connection from {peer}: whoever connects now waits until {peer} leaves");
-                converse(&mut ring, client, args);
-            }
-            Err(error) => info!("gone before it was accepted: {}", reason(&error)),
+        let socket = ring.accept(&listener).map(TcpStream::from);
+        if let Some(client) = listener.admitted(socket) {
+            info!("whoever connects now waits until {} leaves", client.peer());
+            converse(&mut ring, client, args.buffer(), reply);
         }
     }
 }
 
 /// One client, until it leaves. An error ends this conversation and no other.
-fn converse(ring: &mut Once, mut client: Connection, args: &Args) {
+fn converse(ring: &mut Once, mut client: Connection, buffer: Vec<u8>, reply: Reply) {
     let peer = client.peer();
     let sleeps = ring.sleeps;
     let mut received = 0;
-    if let Err(error) = answer_all(ring, &mut client, args, &mut received) {
-        info!("lost {peer}: {}", reason(&error));
+    if let Err(error) = answer_all(ring, &mut client, buffer, reply, &mut received) {
+        client.lose(&error);
     }
     let sleeps = ring.sleeps - sleeps;
     info!(
@@ -97,11 +66,11 @@ fn converse(ring: &mut Once, mut client: Connection, args: &Args) {
 fn answer_all(
     ring: &mut Once,
     client: &mut Connection,
-    args: &Args,
+    mut buffer: Vec<u8>,
+    reply: Reply,
     received: &mut usize,
 ) -> io::Result<()> {
     let peer = client.peer();
-    let mut buffer = args.server.buffer();
     // What the kernel sends from, until it says that it has.
     let mut answer = Vec::new();
     loop {
@@ -118,7 +87,7 @@ fn answer_all(
             preview(data),
             left_in_the_kernel(client)
         );
-        args.reply.answer(data, client.queue_mut());
+        reply.answer(data, client.queue_mut());
         while client.wants_write() {
             answer.clear();
             answer.extend_from_slice(client.queue().waiting());

@@ -1,10 +1,10 @@
 //! Every byte is answered once, in order, exactly; and the end of input is not the end.
 
-use crate::check::client::{Client, drive};
-use crate::check::server::{Server, with_server};
-
 use super::stamps;
-use crate::check::subject::{Order, Seen, Subject, short, unseen};
+use crate::check::client::{self, Client, drive};
+use crate::check::server::{Server, with_server};
+use crate::check::subject::{Fault, Order, Seen, Subject, short, unseen};
+use crate::language::said;
 use std::time::{Duration, Instant};
 
 pub(super) fn echo(subject: &Subject) -> Seen {
@@ -15,10 +15,11 @@ pub(super) fn echo(subject: &Subject) -> Seen {
         let began = Instant::now();
         for size in SIZES {
             let exchanged = server.client()?.exchange(size);
-            exchanged.map_err(|why| format!("{size} bytes: {why}"))?;
+            exchanged.map_err(|fault| fault.after(client::bytes(size)))?;
         }
-        Ok(format!(
+        Ok(said!(
             "{} sizes from 1 byte to 8 MiB, each came back exactly ({} ms)",
+            "从 1 字节到 8 MiB 共 {} 种大小，都原样返回（{} 毫秒）",
             SIZES.len(),
             began.elapsed().as_millis()
         ))
@@ -29,9 +30,15 @@ pub(super) fn byte_by_byte(subject: &Subject) -> Seen {
     with_server(subject, |server| {
         let mut client = server.client()?;
         for number in 1..=200 {
-            client.exchange(1).map_err(|why| format!("byte {number} alone: {why}"))?;
+            let alone = |fault: Fault| {
+                fault.after(said!("byte {number} alone", "单独发送第 {number} 个字节"))
+            };
+            client.exchange(1).map_err(alone)?;
         }
-        Ok("200 bytes sent one by one, each answered before the next was sent".into())
+        Ok(said!(
+            "200 bytes sent one by one, each answered before the next was sent",
+            "200 个字节逐个发送，每个都先返回，才发下一个"
+        ))
     })
 }
 
@@ -54,8 +61,10 @@ pub(super) fn no_delay(subject: &Subject) -> Seen {
             }
         }
         let best = 1000.0 * best.as_secs_f64();
-        let seen =
-            format!("{EXCHANGES} times 16 KiB there and back: half took {best:.1} ms at most");
+        let seen = said!(
+            "{EXCHANGES} times 16 KiB there and back: half took {best:.1} ms at most",
+            "16 KiB 往返 {EXCHANGES} 次：中位数 {best:.1} 毫秒"
+        );
         if best < 1000.0 * DELAYED.as_secs_f64() { Ok(seen) } else { short(seen) }
     })
 }
@@ -63,7 +72,7 @@ pub(super) fn no_delay(subject: &Subject) -> Seen {
 pub(super) fn interleaved(subject: &Subject) -> Seen {
     const CLIENTS: usize = 200;
     const ROUNDS: usize = 5;
-    with_server(subject, |server| {
+    let seen = with_server(subject, |server| {
         let mut clients = server.clients(CLIENTS)?;
         let mut bytes = 0;
         for round in 0..ROUNDS {
@@ -73,15 +82,51 @@ pub(super) fn interleaved(subject: &Subject) -> Seen {
                 bytes += size;
             }
             let answered = drive(&mut clients, Client::is_answered);
-            answered.map_err(|why| format!("round {} of {ROUNDS}: {why}", round + 1))?;
+            let number = round + 1;
+            answered.map_err(|fault| {
+                fault.after(said!("round {number} of {ROUNDS}", "第 {number} 轮（共 {ROUNDS} 轮）"))
+            })?;
         }
-        Ok(format!("{CLIENTS} clients at once, {ROUNDS} rounds, {bytes} bytes, each got its own"))
+        Ok(said!(
+            "{CLIENTS} clients at once, {ROUNDS} rounds, {bytes} bytes, each got its own",
+            "{CLIENTS} 个客户端同时收发，{ROUNDS} 轮，共 {bytes} 字节，每个收到的都是自己的数据"
+        ))
+    })?;
+    all_at_once(subject).map_err(|fault| fault.after(&seen))?;
+    Ok(seen)
+}
+
+/// Everything is there together when the server looks: new clients, and a message of each.
+fn all_at_once(subject: &Subject) -> Seen {
+    const KNOWN: usize = 60;
+    // Even the shortest accept queue, listen(1), has room for two.
+    const NEW: usize = 2;
+    // The larger the chunk, the fewer are the buffers of a server whose clients share them.
+    let subject = subject.with_chunk("1048576");
+    with_server(&subject, |server| {
+        let mut clients = server.clients(KNOWN)?;
+        for client in &mut clients {
+            client.exchange(1)?;
+        }
+        server.process.stop()?;
+        clients.extend(server.clients(NEW)?);
+        for client in &mut clients {
+            client.push(100)?;
+        }
+        server.process.go_on();
+        let answered = drive(&mut clients, Client::is_answered);
+        let all = said!(
+            "{KNOWN} clients that sent, and {NEW} that came, while it was held",
+            "暂停期间有 {KNOWN} 个客户端发送、{NEW} 个客户端到来"
+        );
+        answered.map_err(|fault| fault.after(&all))?;
+        Ok(all)
     })
 }
 
 pub(super) fn half_close(subject: &Subject) -> Seen {
-    // Whether the end comes while something is queued is a race with the server, which a client on a
-    // busy machine may lose now and then.
+    // Whether the end comes while something is queued is a race with the server, which a client on
+    // a busy machine may lose now and then.
     const TIMES: usize = 10;
     with_server(subject, |server| {
         for size in [3000, 1 << 20].repeat(TIMES) {
@@ -90,11 +135,15 @@ pub(super) fn half_close(subject: &Subject) -> Seen {
             client.window = u64::MAX;
             client.ask(size);
             client.then_shut_down();
-            client.finish().map_err(|why| format!("{size} bytes and the end of input: {why}"))?;
+            client.finish().map_err(|fault| {
+                fault
+                    .after(said!("{size} bytes and the end of input", "发送 {size} 字节并结束输入"))
+            })?;
         }
-        Ok(format!(
+        Ok(said!(
             "{TIMES} times 3000 bytes and 1 MiB, each followed by the end of input: \
-             all answered, then closed"
+             all answered, then closed",
+            "3000 字节和 1 MiB 各 {TIMES} 次，发完即结束输入：全部返回，然后关闭连接"
         ))
     })
 }
@@ -110,20 +159,33 @@ pub(super) fn data_with_fin(subject: &Subject) -> Seen {
             client.push(3000)?;
         }
         server.process.go_on();
-        known
-            .finish()
-            .map_err(|why| format!("3000 bytes together with the end of input: {why}"))?;
-        unknown.finish().map_err(|why| format!("the same before it was accepted: {why}"))?;
-        Ok("3000 bytes together with the end of input, before and after the accept: \
-            all answered, then closed"
-            .into())
+        known.finish().map_err(|fault| {
+            fault.after(said!(
+                "3000 bytes together with the end of input",
+                "3000 字节与输入的结束一起到达"
+            ))
+        })?;
+        unknown.finish().map_err(|fault| {
+            fault.after(said!(
+                "the same before it was accepted",
+                "同样的情形，到达时连接尚未被 accept"
+            ))
+        })?;
+        Ok(said!(
+            "3000 bytes together with the end of input, before and after the accept: \
+             all answered, then closed",
+            "3000 字节与输入的结束一起到达，accept 之前、之后各一次：全部返回，然后关闭连接"
+        ))
     })
 }
 
 pub(super) fn in_order(subject: &Subject) -> Seen {
     with_server(subject, |server| {
         let Some(order) = answered_at_once(server, [1, 2, 3, 4, 5])? else {
-            return unseen("all five were answered; in which order is not seen here");
+            return unseen(said!(
+                "all five were answered; in which order is not seen here",
+                "五个客户端都得到响应；这里看不到先后"
+            ));
         };
         let words = order.map(|number| number.to_string()).join(" ");
         let expected = match subject.order {
@@ -132,9 +194,13 @@ pub(super) fn in_order(subject: &Subject) -> Seen {
             Order::Unsaid => words.as_str(),
         };
         match expected == words {
-            false => short(format!("sent as 5 4 3 2 1, answered as {words}, expected {expected}")),
-            true => Ok(format!(
-                "five clients sent as 5 4 3 2 1, all there at once: answered as {words}"
+            false => short(said!(
+                "sent as 5 4 3 2 1, answered as {words}, expected {expected}",
+                "发送次序 5 4 3 2 1，响应次序 {words}，应为 {expected}"
+            )),
+            true => Ok(said!(
+                "five clients sent as 5 4 3 2 1, all there at once: answered as {words}",
+                "五个客户端按 5 4 3 2 1 发送，数据同时就绪：响应次序 {words}"
             )),
         }
     })
@@ -145,7 +211,7 @@ pub(super) fn in_order(subject: &Subject) -> Seen {
 pub(crate) fn answered_at_once(
     server: &mut Server,
     connecting: [usize; 5],
-) -> Result<Option<[usize; 5]>, String> {
+) -> Result<Option<[usize; 5]>, Fault> {
     let mut clients = server.clients(connecting.len())?;
     for client in &mut clients {
         client.exchange(1)?;
@@ -157,7 +223,7 @@ pub(crate) fn answered_at_once(
     server.process.stop()?;
     for number in (1..=5).rev() {
         let sender = connecting.iter().zip(&mut clients).find(|(client, _)| **client == number);
-        sender.ok_or("the clients are not 1 to 5")?.1.push(1)?;
+        sender.ok_or("the clients are not 1 to 5".to_owned())?.1.push(1)?;
     }
     server.process.go_on();
     let times: Option<Vec<_>> =

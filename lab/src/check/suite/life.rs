@@ -1,8 +1,10 @@
 //! A server as a process among others: stopped, started twice, started wrongly, killed.
 
 use crate::check::client::Client;
+use crate::check::ready_line::announced_port;
 use crate::check::server::{RESTART, Server, Start, with_server, with_server_started};
 use crate::check::subject::{Gives, Seen, Subject, short, unseen};
+use crate::language::said;
 use crate::process::{Finished, run};
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
@@ -23,11 +25,17 @@ pub(super) fn stop_continue(subject: &Subject) -> Seen {
                 client.push(100)?;
             }
             server.process.go_on();
-            client.exchange(0).map_err(|why| format!("after SIGSTOP and SIGCONT: {why}"))?;
+            client.exchange(0).map_err(|fault| {
+                fault.after(said!("after SIGSTOP and SIGCONT", "SIGSTOP 和 SIGCONT 之后"))
+            })?;
         }
         let rest = server.rests(5.0, Duration::from_millis(500));
-        let rest = rest.map_err(|fault| fault.after("stopped and continued"))?;
-        Ok(format!("stopped and continued {TIMES} times: serves as before, {rest}"))
+        let rest =
+            rest.map_err(|fault| fault.after(said!("stopped and continued", "暂停再继续之后")))?;
+        Ok(said!(
+            "stopped and continued {TIMES} times: serves as before, {rest}",
+            "暂停再继续 {TIMES} 次：照常服务，{rest}"
+        ))
     })
 }
 
@@ -41,7 +49,10 @@ pub(super) fn closed_output(subject: &Subject) -> Seen {
                 client.exchange(100)?;
             }
         }
-        Ok(format!("standard output and error closed by their reader: {CLIENTS} clients served"))
+        Ok(said!(
+            "standard output and error closed by their reader: {CLIENTS} clients served",
+            "标准输出和标准错误的读端已关闭：{CLIENTS} 个客户端都得到服务"
+        ))
     })
 }
 
@@ -49,19 +60,28 @@ pub(super) fn port_in_use(subject: &Subject) -> Seen {
     with_server(subject, |server| {
         let addr = server.addr;
         let command = subject.command(false, Some(addr.port()));
-        let patience = if subject.ours { GIVE_UP } else { RESTART };
+        let patience = server.start_again(if subject.ours { GIVE_UP } else { RESTART });
         let second = run(&command, patience)?;
         second_copy(&second, addr, subject.ours)
     })
+}
+
+/// What is to be seen takes a command that comes back to its port.
+fn another_port() -> Seen {
+    unseen(said!(
+        "the command takes another port each time: tell it one (see --addr)",
+        "命令每次监听的端口都不同：请用 --addr 指定一个"
+    ))
 }
 
 fn second_copy(second: &Finished, addr: SocketAddr, ours: bool) -> Seen {
     let Finished { status, how, stdout, stderr } = second;
     let here = addr.port().to_string();
     // A program of the course was told which port: to take another one is its fault.
-    let elsewhere = status.is_none() && stdout.contains("listening on ") && !stdout.contains(&here);
+    let other_port = |line| announced_port(line).is_some_and(|port| port != addr.port());
+    let elsewhere = status.is_none() && stdout.lines().chain(stderr.lines()).any(other_port);
     if elsewhere && !ours {
-        return unseen("the command takes another port each time: tell it one (see --addr)");
+        return another_port();
     }
     let lines: Vec<&str> = stderr.lines().collect();
     let last = lines.last().map_or(String::new(), |line| format!(": {line}"));
@@ -69,23 +89,31 @@ fn second_copy(second: &Finished, addr: SocketAddr, ours: bool) -> Seen {
     let told = !ours || lines.len() == 1 && lines[0].contains(&here) && stdout.is_empty();
     let refused = if ours { *status == Some(1) } else { status.is_some_and(|status| status != 0) };
     if refused && told {
-        return Ok(format!("a second copy: {how}{last}"));
+        return Ok(said!("a second copy: {how}{last}", "第二个实例：{how}{last}"));
     }
     let expected = if ours {
-        format!("exit status 1, one line with {addr} on standard error, and nothing else")
+        said!(
+            "exit status 1, one line with {addr} on standard error, and nothing else",
+            "退出状态 1，标准错误只有一行且含 {addr}，此外没有输出"
+        )
     } else {
-        "a failure".to_owned()
+        said!("a failure", "以失败退出")
     };
     let (errors, lines) = (lines.len(), stdout.lines().count());
-    short(format!(
-        "a second copy: {how}, {lines} lines on standard output, {errors} on standard error{last}; \
-         expected {expected}"
+    short(said!(
+        "a second copy: {how}, lines on standard output: {lines}, on standard error: \
+         {errors}{last}; expected {expected}",
+        "第二个实例：{how}，标准输出 {lines} 行，标准错误 {errors} 行{last}；应当：{expected}"
     ))
+}
+
+fn another_kind() -> Seen {
+    unseen(said!("not asked: a command line of another kind", "不检查：它的命令行格式不同"))
 }
 
 pub(super) fn bad_command_line(subject: &Subject) -> Seen {
     if !subject.ours {
-        return unseen("not asked: a command line of another kind");
+        return another_kind();
     }
     const BAD: &[&[&str]] = &[
         &["--addr", "nonsense"],
@@ -101,26 +129,35 @@ pub(super) fn bad_command_line(subject: &Subject) -> Seen {
         let Finished { status, how, stdout, stderr } = run(&command, GIVE_UP)?;
         let lines = stderr.lines().count();
         if status != Some(2) || lines != 1 || !stdout.is_empty() {
-            return short(format!(
-                "{}: {how}, {lines} lines on standard error, {} on standard output; \
+            return short(said!(
+                "{}: {how}, lines on standard error: {lines}, on standard output: {}; \
                  expected exit status 2, one, and none",
+                "{}：{how}，标准错误 {lines} 行，标准输出 {} 行；应当：退出状态 2，一行，没有输出",
                 words.join(" "),
                 stdout.lines().count()
             ));
         }
     }
     let all: Vec<_> = BAD.iter().map(|words| words.join(" ")).collect();
-    Ok(format!("exit status 2 and one line for each of: {}", all.join(", ")))
+    Ok(said!(
+        "exit status 2 and one line for each of: {}",
+        "以下各种都是退出状态 2、报错一行：{}",
+        all.join(", ")
+    ))
 }
 
 pub(super) fn addresses(subject: &Subject) -> Seen {
     if !subject.ours {
-        return unseen("not asked: a command line of another kind");
+        return another_kind();
     }
     let mut served = Vec::new();
     for addr in ["localhost:0", "[::1]:0"] {
         if addr.starts_with('[') && TcpListener::bind(addr).is_err() {
-            return unseen(format!("{} served; no IPv6 here", served.join(", ")));
+            return unseen(said!(
+                "{} served; no IPv6 here",
+                "{} 可以服务；这里没有 IPv6",
+                served.join(", ")
+            ));
         }
         let mut there = subject.clone();
         let word = there.command.iter_mut().find(|word| *word == "127.0.0.1:0");
@@ -131,7 +168,11 @@ pub(super) fn addresses(subject: &Subject) -> Seen {
         })
         .map_err(|fault| fault.after(addr))?;
     }
-    Ok(format!("asked for localhost and [::1], it served at {}", served.join(" and ")))
+    Ok(said!(
+        "asked for localhost and [::1], it served at {}",
+        "要求监听 localhost 和 [::1]，实际在 {} 上服务",
+        served.join(&said!(" and ", " 和 "))
+    ))
 }
 
 pub(super) fn restart(subject: &Subject) -> Seen {
@@ -148,21 +189,33 @@ pub(super) fn restart(subject: &Subject) -> Seen {
     server.process.kill();
     let began = Instant::now();
     // The connections are still half open on the clients' side, and keep the port busy.
+    let allowed = server.start_again(RESTART);
     let again = Server::start(subject, Start { port: Some(port), ..Start::default() });
-    let mut again = again.map_err(|fault| fault.after("killed with 5 clients connected"))?;
+    let killed = said!("killed with 5 clients connected", "有 5 个客户端连接时被杀死");
+    let mut again = again.map_err(|fault| fault.after(&killed))?;
     let took = began.elapsed();
     // A reset leaves nothing behind; a FIN would keep the port in TIME_WAIT for whoever comes
     // next and did not ask for SO_REUSEADDR.
     clients.into_iter().for_each(Client::reset);
     if again.addr.port() != port {
-        return unseen("the command takes another port each time: tell it one (see --addr)");
+        return another_port();
     }
-    let seen = format!(
-        "killed with 5 clients connected: listening on port {port} again {} ms later",
+    let seen = said!(
+        "{killed}: listening on port {port} again {} ms later",
+        "{killed}：{} 毫秒后又在端口 {port} 上监听",
         took.as_millis()
     );
-    again.serves().map_err(|why| format!("{seen}; but a new client: {why}"))?;
-    if took > RESTART { short(seen) } else { Ok(seen) }
+    again.serves().map_err(|fault| {
+        fault.after(said!("{seen}; but a new client", "{seen}；但新来的客户端"))
+    })?;
+    if took > allowed {
+        let first = server.took.as_millis();
+        return short(said!(
+            "{seen}; its first start took {first} ms",
+            "{seen}；第一次启动用了 {first} 毫秒"
+        ));
+    }
+    Ok(seen)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 //! (SO_TIMESTAMPNS, socket(7)). Linux keeps it for TCP too; elsewhere nothing is seen.
 
 use crate::check::client::Client;
+use crate::check::subject::Fault;
 use std::time::Duration;
 
 /// Asks for time stamps on every client, and waits until they come: the kernel begins to stamp
 /// packets a moment after somebody has asked. Whether they do come.
-pub(super) fn switch_on(clients: &mut [Client]) -> Result<bool, String> {
+pub(super) fn switch_on(clients: &mut [Client]) -> Result<bool, Fault> {
     if !clients.iter().all(linux::ask) {
         return Ok(false);
     }

@@ -6,8 +6,8 @@ use linux::run;
 pub(super) const ENDINGS: Experiment = Experiment {
     name: "endings",
     does: [
-        "what select, poll and epoll report: idle, data, FIN, both directions ended, RST; also when asked for nothing",
-        "空闲、有数据、FIN、两个方向都结束、RST：select、poll、epoll 各报告什么，什么都不问时又报告什么",
+        "what select, poll and epoll report: idle, data, FIN, both directions ended, RST; also when asked for nothing, and of a socket that no client has ended",
+        "空闲、有数据、FIN、两个方向都结束、RST：select、poll、epoll 各报告什么，什么都不问时又报告什么；客户端没有结束的套接字又怎样",
     ],
     claims: &[
         Claim {
@@ -35,8 +35,10 @@ mod linux {
     use crate::claims::{Finding, Found, Unable};
     use nix::poll::PollFlags;
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+    use socket2::{Domain, Socket, Type};
     use std::io::{self, Write};
     use std::net::{Shutdown, TcpStream};
+    use std::os::fd::AsFd;
     use std::time::Duration;
 
     pub(super) fn run() -> Found {
@@ -54,17 +56,22 @@ mod linux {
         let alike = select[2] == select[3] && select[3] == select[4];
         let unasked =
             poll_nothing == ["–", "–", "–", "HUP", "ERR|HUP"] && epoll_nothing == poll_nothing;
+        let (ours, never) = without_a_client_leaving()?;
+        let no_client = ours == "IN|OUT|HUP|RDHUP" && never == ["HUP", "OUT|HUP"];
         Ok(vec![
             Finding::new(
-                hup && alike,
+                hup && alike && no_client,
                 format!(
                     "poll tells FIN as {}, both directions ended as {}, RST as {}; select tells \
-                     all three as {}",
-                    poll[2], poll[3], poll[4], select[2]
+                     all three as {}. HUP without any client's doing: after shutdown(SHUT_RDWR) of \
+                     our own {ours}; of a socket that was never connected {}, asked for IN only",
+                    poll[2], poll[3], poll[4], select[2], never[0]
                 ),
                 format!(
-                    "poll 把 FIN 报告为 {}，两个方向都结束为 {}，RST 为 {}；select 把这三种都报告为 {}",
-                    poll[2], poll[3], poll[4], select[2]
+                    "poll 把 FIN 报告为 {}，两个方向都结束为 {}，RST 为 {}；select 把这三种都报告为 {}。\
+                     与客户端无关的 HUP：自己调用 shutdown(SHUT_RDWR) 之后是 {ours}；从未连接的套接字，\
+                     只问 IN，是 {}",
+                    poll[2], poll[3], poll[4], select[2], never[0]
                 ),
             ),
             Finding::new(
@@ -102,6 +109,17 @@ mod linux {
         Ok([open(idle), open(data), open(fin), open(both), (None, broken)])
     }
 
+    /// What epoll reports when we ended both directions ourselves, asked for everything; and of a
+    /// socket that was never connected, asked for IN only, and for OUT as well.
+    fn without_a_client_leaving() -> Result<(String, [String; 2]), Unable> {
+        let (_client, ours) = pair()?;
+        ours.shutdown(Shutdown::Both)?;
+        let never = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let (read, write) = (EpollFlags::EPOLLIN, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+        let all = write | EpollFlags::EPOLLRDHUP;
+        Ok((of_epoll(&ours, all)?, [of_epoll(&never, read)?, of_epoll(&never, write)?]))
+    }
+
     /// What each call reports of one connection.
     struct Look {
         select: String,
@@ -129,7 +147,7 @@ mod linux {
         Ok(flags(reported.iter_names().map(|(name, _)| name)))
     }
 
-    fn of_epoll(socket: &TcpStream, asked: EpollFlags) -> nix::Result<String> {
+    fn of_epoll(socket: &impl AsFd, asked: EpollFlags) -> nix::Result<String> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(socket, EpollEvent::new(asked, 0))?;
         let mut events = [EpollEvent::empty()];
@@ -154,7 +172,7 @@ mod linux {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_client_that_closes_is_no_hup() {
+    fn hup_is_not_a_client_that_closes() {
         crate::claims::experiments::confirm(&super::ENDINGS);
     }
 }

@@ -7,6 +7,7 @@ mod busy_asking;
 mod caller_sleeps;
 mod completion;
 mod copy_phase;
+mod edges;
 mod endings;
 mod epoll_calls;
 mod few_and_many;
@@ -21,6 +22,7 @@ mod pause;
 mod pool;
 mod promises;
 mod readable;
+mod reset_loses;
 mod select_overwrites;
 mod serial;
 mod slow_handler;
@@ -42,6 +44,7 @@ use crate::language::Words;
 /// All of them, in the order of the list.
 pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &backlog::BACKLOG,
+    &backlog::BACKLOG_BURST,
     &no_accept::NO_ACCEPT,
     &unacknowledged::UNACKNOWLEDGED,
     &inherit::INHERIT,
@@ -53,11 +56,14 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &readable::READABLE,
     &promises::WRITABLE,
     &promises::WRITABLE_AGAIN,
+    &promises::WRITABLE_BUT_BLOCKS,
     &promises::READY_BUT_NO_DATA,
     &promises::REGULAR_FILES,
     &endings::ENDINGS,
+    &reset_loses::RESET_LOSES,
     &timeouts::TIMEOUTS,
     &triggers::LEVEL_AND_EDGE,
+    &edges::EDGES,
     &triggers::EDGE_CALLS,
     &epoll_calls::EPOLL_MMAP,
     &epoll_calls::INTEREST_CHANGES,

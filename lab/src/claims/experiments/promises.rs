@@ -135,6 +135,55 @@ fn is_writable(socket: &TcpStream) -> io::Result<bool> {
     Ok(!polled(socket, PollFlags::POLLOUT, patience)?.is_empty())
 }
 
+pub(super) const WRITABLE_BUT_BLOCKS: Experiment = Experiment {
+    name: "writable_but_blocks",
+    does: [
+        "a blocking socket is writable; send more than there is room for",
+        "阻塞套接字可写；一次 send 的数据超过剩余空间",
+    ],
+    claims: &[Claim {
+        note: "S0",
+        quote: "把这个注释掉也没有阻塞新客户端连接",
+        says: [
+            "(without setblocking(0)) select said writable, so send will not block",
+            "（去掉 setblocking(0)）select 说可写，send 就不会阻塞",
+        ],
+        verdict: Verdict::Incomplete,
+    }],
+    run: writable_but_blocks,
+};
+
+fn writable_but_blocks() -> Found {
+    const MUCH: usize = 20_000_000;
+    const A_WHILE: Duration = Duration::from_millis(200);
+    let (client, mut server) = connection(None)?;
+    let writable = is_writable(&client)?;
+    let much = vec![b'x'; MUCH];
+    let (returned, sent) = thread::scope(|scope| {
+        let sending = scope.spawn(|| (&client).write(&much));
+        thread::sleep(A_WHILE);
+        let returned = sending.is_finished();
+        server.read_exact(&mut vec![0; MUCH])?;
+        let sent = sending.join().expect("it does not panic")?;
+        io::Result::Ok((returned, sent))
+    })?;
+    let state = |is_so| if is_so { ["yes", "是"] } else { ["no", "否"] };
+    let [writable_state, returned_state] = [writable, returned].map(state);
+    Ok(vec![Finding::new(
+        writable && !returned && sent == MUCH,
+        format!(
+            "writable: {}. A send of {MUCH} bytes, returned after {A_WHILE:?}: {}; only when the \
+             peer had read it came back, with {sent}. Non-blocking, it would have taken a part",
+            writable_state[0], returned_state[0]
+        ),
+        format!(
+            "可写：{}。一次 send {MUCH} 字节，{A_WHILE:?} 之后返回了吗：{}；对端读了以后才返回 {sent}。\
+             换成非阻塞，它会只收下一部分",
+            writable_state[1], returned_state[1]
+        ),
+    )])
+}
+
 pub(super) const READY_BUT_NO_DATA: Experiment = Experiment {
     name: "ready_but_no_data",
     does: [
@@ -231,6 +280,11 @@ mod tests {
     #[test]
     fn writable_is_about_room_and_not_about_having_something_to_say() {
         confirm(&WRITABLE);
+    }
+
+    #[test]
+    fn room_for_some_is_not_room_for_all() {
+        confirm(&WRITABLE_BUT_BLOCKS);
     }
 
     #[cfg(target_os = "linux")]

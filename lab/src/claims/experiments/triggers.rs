@@ -149,11 +149,12 @@ fn level_and_edge() -> Found {
         Finding::new(
             by_edge == 0 && one_more && room_edge == 1,
             format!(
-                "reading {READ} bytes changes the buffer, too: {by_edge} events; what counts is \
-                 arrival. Room to write all the time: told in {room_edge} of {WAITS} waits"
+                "reading {READ} bytes changes the buffer, too: {by_edge} events, for nothing that \
+                 was asked for has come. Room to write all the time: told in {room_edge} of \
+                 {WAITS} waits"
             ),
             format!(
-                "读走 {READ} 字节也是缓冲区的变化：{by_edge} 个事件；算数的是到达。一直有空间可写：\
+                "读走 {READ} 字节也是缓冲区的变化：{by_edge} 个事件，要等的并没有来。一直有空间可写：\
                  等待 {WAITS} 次，报告 {room_edge} 次"
             ),
         ),

@@ -23,7 +23,7 @@ pub(super) fn draw(language: Language) -> Canvas {
     c.text(Style::Bold, Anchor::Middle, [middle(INTEREST), 78], l::INTEREST_LIST);
     c.text(Style::Small, Anchor::Middle, [middle(INTEREST), 99], l::KEPT);
     c.text(Style::Bold, Anchor::Middle, [middle(READY), 78], l::READY_LIST);
-    c.text(Style::Small, Anchor::Middle, [middle(READY), 99], l::BY_ARRIVAL);
+    c.text(Style::Small, Anchor::Middle, [middle(READY), 99], l::ADDED_AT_END);
 
     let calls = [
         ("box", 66, Style::Code, l::code("epoll_create1()"), Style::Small, l::MAKES_LISTS),

@@ -195,13 +195,13 @@ pub const KEEPS_NOTHING: Label = both("remembers nothing after it", "调用之�
 pub const ITS_LIST: Label = both("its list", "内核的列表");
 // epoll-lists
 pub const EPOLL_TITLE: Label = both(
-    "What epoll keeps in the kernel: whom to watch, and who is ready, in the order of arrival",
-    "epoll 在内核里保存什么：关注谁，谁已就绪（按到达的先后）",
+    "What epoll keeps in the kernel: whom to watch, and who is ready",
+    "epoll 在内核里保存什么：关注谁，谁已就绪",
 );
 pub const INTEREST_LIST: Label = both("interest list", "关注列表");
 pub const KEPT: Label = both("kept from call to call", "一直留在内核里");
 pub const READY_LIST: Label = both("ready list", "就绪列表");
-pub const BY_ARRIVAL: Label = both("in the order of arrival", "按到达的先后");
+pub const ADDED_AT_END: Label = both("each is added at the end", "新就绪的加在末尾");
 pub const MAKES_LISTS: Label = both("makes the two lists, empty", "建立两个空列表");
 pub const TELLS_ONCE: Label = both("once, and when it changes", "只说一次，有变化再说");
 pub const SLEEPS_UNTIL_LISTED: Label =

@@ -6,9 +6,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "end_is_gone",
         program: "select",
-        file: "select/src/main.rs",
+        file: "common/src/connection.rs",
         before: r#"            Ok(0) => info!("no more data from {peer}"),"#,
-        after: "            Ok(0) => connection.abandon(),",
+        after: "            Ok(0) => self.abandon(),",
         wrong: [
             "the end of input is taken for the client's leaving, and what is queued for it is \
              thrown away",
@@ -35,8 +35,13 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "gone_in_mid_turn",
         program: "select",
         file: "select/src/main.rs",
-        before: r#"            Ok(0) => info!("no more data from {peer}"),"#,
-        after: "            Ok(0) => drop(self.clients.remove(client)),",
+        before: "            clients[n].receive(&mut buffer, reply);
+",
+        after: "            clients[n].receive(&mut buffer, reply);
+            if clients[n].input_ended() {
+                clients.remove(n);
+            }
+",
         wrong: [
             "a client is removed in the first half of a turn, and looked up in the second",
             "一轮的前半段删掉了客户端，后半段又去查它",
@@ -50,8 +55,14 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "epoll/src/bin/epoll_edge.rs",
         before: "        while *readable && connection.wants_read() && budget > 0 {
             budget -= 1;
+            match connection.receive(&mut self.buffer, self.reply) {
+                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+                None => (*readable, *more_behind) = (false, false),
 ",
-        after: "        while *readable && (connection.wants_read() || connection.wants_write()) {
+        after: "        while *readable {
+            match connection.receive(&mut self.buffer, self.reply) {
+                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+                None => *readable = connection.wants_write(),
 ",
         wrong: [
             "the loop goes on while anything was received or is gathered: when data and the end of \

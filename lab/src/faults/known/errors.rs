@@ -6,14 +6,16 @@ pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "error_ends_server",
         program: "poll",
-        file: "poll/src/main.rs",
-        before: "            // Readiness is a hint (poll(2), BUGS): recv has the last word.
-            Err(error) if would_block(&error) => {}
-            Err(error) => self.lose(client, &error),
+        file: "common/src/connection.rs",
+        before: "            Err(error) if would_block(&error) => {}
+            Err(error) => self.lose(&error),
+        }
+        None
 ",
-        after: r#"            // Readiness is a hint (poll(2), BUGS): recv has the last word.
-            Err(error) if would_block(&error) => {}
+        after: r#"            Err(error) if would_block(&error) => {}
             Err(error) => panic!("recv: {error}"),
+        }
+        None
 "#,
         wrong: [
             "nobody catches the error of recv: one client's reset ends the server",
@@ -26,11 +28,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "address_too_late",
         program: "epoll",
         file: "common/src/connection.rs",
-        before: "    pub fn peer(&self) -> SocketAddr {
-        self.peer
+        before: "    pub fn lose(&mut self, error: &io::Error) {
 ",
-        after: r#"    pub fn peer(&self) -> SocketAddr {
-        self.socket.borrow().peer_addr().expect("getpeername")
+        after: r#"    pub fn lose(&mut self, error: &io::Error) {
+        self.socket.peer_addr().expect("getpeername");
 "#,
         wrong: [
             "the client's address is asked for when it is to be printed: a socket that was reset no \
@@ -44,8 +45,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "urgent_is_error",
         program: "select",
         file: "select/src/main.rs",
-        before: "        *watch_urgent = false;\n",
-        after: "        connection.abandon();\n",
+        before: "            take_urgent_byte(&clients[n]);
+",
+        after: "            clients[n].abandon();
+",
         wrong: [
             "select's third set is taken for errors: who sends an urgent byte is cut off",
             "把 select 的第三个集合当成“出错”：谁发来紧急字节，就断开谁",
@@ -57,7 +60,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "interrupted_wait",
         program: "epoll",
         file: "epoll/src/main.rs",
-        before: "            // A signal came first (EINTR); even SIGSTOP and SIGCONT, without any handler.
+        before: "            // A signal came first; even SIGSTOP and SIGCONT, without any handler.
             Err(Errno::EINTR) => 0,
 ",
         after: "",

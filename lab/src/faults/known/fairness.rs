@@ -7,8 +7,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "recv_blocks",
         program: "nonblocking",
         file: "nonblocking/src/main.rs",
-        before: "                if let Err(error) = connection.set_nonblocking(true) {\n",
-        after: "                if let Err(error) = connection.set_nonblocking(false) {\n",
+        before: "                clients.push(Client {",
+        after: "                let _ = connection.set_nonblocking(false);
+                clients.push(Client {",
         wrong: [
             "only the listener is non-blocking: the server sleeps in recv for the first client that \
              is silent",
@@ -23,12 +24,12 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "epoll/src/bin/epoll_edge.rs",
         before: "        self.receive(client);
         self.send(client);
-        if self.clients",
+",
         after: "        while self.clients[client].has_work() {
             self.receive(client);
             self.send(client);
         }
-        if self.clients",
+",
         wrong: [
             "one client is served until it has no more: who sends all the time has the server alone",
             "一个客户端没取尽就不放手：谁不停地发，谁就独占服务端",

@@ -7,8 +7,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "always_writable",
         program: "selectors_queue",
         file: "selectors/src/bin/selectors_queue.rs",
-        before: "        events.set(EVENT_WRITE, connection.wants_write());\n",
-        after: "        events.insert(EVENT_WRITE);\n",
+        before: "        wanted.set(EVENT_WRITE, connection.wants_write());
+",
+        after: "        wanted.insert(EVENT_WRITE);
+",
         wrong: [
             "room to send is always asked for, and there nearly always is some: the wait never waits",
             "总在关注可写，而套接字几乎总是可写：等待从不等待",
@@ -20,8 +22,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "wrong_one_modified",
         program: "selectors_queue",
         file: "selectors/src/bin/selectors_queue.rs",
-        before: "self.selector.modify(&key.fileobj, events, key.data)",
-        after: "self.selector.modify(&self.listener, events, key.data)",
+        before: "self.selector.modify(&key.fileobj, wanted, key.data)",
+        after: "self.selector.modify(&self.listener, wanted, key.data)",
         wrong: [
             "what the client needs is asked for on the listener: nobody tells when there is room for \
              the client",
@@ -34,8 +36,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "edge_read_once",
         program: "epoll_edge",
         file: "epoll/src/bin/epoll_edge.rs",
-        before: "                    *readable = *more_behind || count == self.buffer.len();\n",
-        after: "                    *readable = false;\n",
+        before:
+            "                Some(count) => *readable = *more_behind || count == self.buffer.len(),
+",
+        after: "                Some(_) => *readable = false,
+",
         wrong: [
             "one recv for each edge: what is left over is not reported again",
             "一个边缘只 recv 一次：剩下的数据，不会再报告",
@@ -44,12 +49,33 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["echo"],
     },
     Mistake {
+        name: "edge_accept_once",
+        program: "epoll_edge",
+        file: "epoll/src/bin/epoll_edge.rs",
+        before: "                Err(error) if would_block(&error) => self.may_accept = false,
+                Err(error) => return self.listener.failed(&error),
+            }
+",
+        after: "                Err(error) => self.listener.failed(&error),
+            }
+            self.may_accept = false;
+",
+        wrong: [
+            "one accept for each edge: of several clients that arrive together, all but the first \
+             wait until yet another comes",
+            "一个边缘只 accept 一次：几个客户端一起到来，除了第一个，都要等到再来一个才被接受",
+        ],
+        notes: "",
+        checks: &["interleaved"],
+    },
+    Mistake {
         name: "one_recv_one_message",
         program: "thread_per_connection",
         file: "common/src/connection.rs",
-        before: "        let count = retry(|| self.socket.borrow().read(buffer))?;\n",
+        before: "        let count = retry(|| (&*self.socket).read(buffer))?;
+",
         after: "        let count = buffer.len();
-        retry(|| self.socket.borrow().read_exact(buffer))?;
+        retry(|| (&*self.socket).read_exact(buffer))?;
 ",
         wrong: [
             "a message is taken to be 1024 bytes: a shorter one is waited for, for ever",

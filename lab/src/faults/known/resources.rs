@@ -6,10 +6,15 @@ pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "descriptors_end_server",
         program: "select",
-        file: "select/src/main.rs",
-        before: r#"            Err(error) => info!("no new clients for now: {}", reason(&error)),
-"#,
-        after: r#"            Err(error) => panic!("accept: {error}"),
+        file: "common/src/listener.rs",
+        before: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
+",
+        after: r#"        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            panic!("accept: {accepted:?}");
+        }
 "#,
         wrong: [
             "accept finds no free descriptor, and the server ends",
@@ -22,10 +27,14 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "descriptors_busy",
         program: "epoll",
         file: "common/src/listener.rs",
-        before: "                        self.pause();
-                        return Err(error);
+        before: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            self.give_up_spare();
+            accepted = self.socket.accept();
+        }
 ",
-        after: "                        return Err(error);
+        after: "        if matches!(&accepted, Err(error) if is_emfile(error)) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
 ",
         wrong: [
             "accept finds no free descriptor, and is tried again at once: the listener is still ready",
@@ -33,6 +42,37 @@ pub(super) const MISTAKES: &[Mistake] = &[
         ],
         notes: "",
         checks: &["out_of_descriptors"],
+    },
+    Mistake {
+        name: "refused_and_kept",
+        program: "epoll",
+        file: "epoll/src/main.rs",
+        before: "            connection.lose(&error.into());
+            self.close_if_finished(client);
+",
+        after: r#"            info!("ignored: {error}");
+"#,
+        wrong: [
+            "epoll_ctl fails, and the client stays in the table: no event ever comes for it, so it is \
+             neither served nor closed",
+            "epoll_ctl 失败了，客户端却留在表里：它再也不会有事件，既得不到服务，也不会被关闭",
+        ],
+        notes: "",
+        checks: &["refused_watch"],
+    },
+    Mistake {
+        name: "buffers_end",
+        program: "uring",
+        file: "uring/src/main.rs",
+        before: "Some(libc::ECANCELED | libc::ENOBUFS) => {}",
+        after: "Some(libc::ECANCELED) => {}",
+        wrong: [
+            "all the buffers that the clients share are in use (ENOBUFS), and that is taken for an \
+             error of the client whose turn it is",
+            "所有客户端共用的缓冲区都在使用中（ENOBUFS），却当成轮到的那个客户端出了错",
+        ],
+        notes: "",
+        checks: &["interleaved"],
     },
     Mistake {
         name: "numbers_end",
@@ -94,10 +134,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "bad_argument",
         program: "poll",
         file: "common/src/args.rs",
-        before: r#"            log_line(&format!("{} (try --help)", one_line(&error.to_string())));
-            std::process::exit(2)
+        before: r#"                log_line(&format!("{} (try --help)", one_line(&error.to_string())));
+                std::process::exit(2)
 "#,
-        after: r#"            panic!("{error}")
+        after: r#"                panic!("{error}")
 "#,
         wrong: [
             "a bad command line is a panic: many lines, and an exit status that no script expects",

@@ -34,8 +34,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "send_blocks",
         program: "selectors",
         file: "selectors/src/main.rs",
-        before: "        connection.set_nonblocking(true)?;\n",
-        after: "        connection.set_nonblocking(false)?;\n",
+        before: "        let socket: Rc<dyn AsFd> = Rc::new(connection.share());
+",
+        after: "        let _ = connection.set_nonblocking(false);
+        let socket: Rc<dyn AsFd> = Rc::new(connection.share());
+",
         wrong: [
             "the sockets block: the server sleeps in send for one client that does not read, and \
              everybody waits",

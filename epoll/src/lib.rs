@@ -1,5 +1,5 @@
-//! epoll(7) as the three programs of this crate use it. Where the system has no epoll the same
-//! names stand for a refusal in words.
+//! epoll(7) as the three programs of this package use it. On a system that has none the same names
+//! stand for a refusal in words, so that the programs build everywhere.
 
 use slotmap::{DefaultKey, Key, KeyData};
 use std::fmt;
@@ -14,38 +14,51 @@ mod linux {
     pub use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 
     use common::{explained, reason};
+    use nix::errno::Errno;
     use nix::sys::epoll::EpollCreateFlags;
     use std::io;
 
     /// epoll_create1(2): an object of the kernel that will hold what is watched, and a descriptor
-    /// for it. S1 says that the program blocks here; it does not, it blocks in epoll_wait.
+    /// for it. This call does not wait; epoll_wait does.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what to do.
     pub fn create() -> io::Result<Epoll> {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| {
             let error = errno.into();
+            let advice = match errno {
+                Errno::EMFILE | Errno::ENFILE => "no descriptor is free: raise ulimit -n",
+                Errno::ENOSYS | Errno::EPERM => {
+                    "forbidden here? `cargo run -p poll` needs no epoll"
+                }
+                _ => "`cargo run -p poll` needs no epoll",
+            };
             let reason = reason(&error);
-            explained(
-                &error,
-                format!("cannot create an epoll instance: {reason} (raise ulimit -n?)"),
-            )
+            explained(&error, format!("cannot create an epoll instance: {reason} ({advice})"))
         })
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[path = "elsewhere.rs"]
 mod elsewhere;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub use elsewhere::*;
 
-/// With each descriptor the kernel keeps 64 bits of ours, and gives them back with its events. Ours
-/// are the client's key: a place in the table, and how often that place has been used. Nobody else
-/// will ever have it, while a descriptor's number goes to the next client at once. The listener
-/// gets the null key, which no client has.
+mod level_and_edge;
+pub use level_and_edge::show_level_and_edge;
+
+/// epoll keeps 64 bits of user data with each descriptor and returns them with its events. Ours are
+/// the client's key: a place in the table, and how often that place has been used. No other client
+/// ever has the same key, while a descriptor's number goes to the next client at once. The listener
+/// has the null key, which no client has.
+#[must_use]
 pub fn token(client: DefaultKey) -> u64 {
     client.data().as_ffi()
 }
 
 /// The key in an event.
+#[must_use]
 pub fn key(event: &EpollEvent) -> DefaultKey {
     KeyData::from_ffi(event.data()).into()
 }
@@ -53,9 +66,10 @@ pub fn key(event: &EpollEvent) -> DefaultKey {
 /// A time-out as epoll_wait takes it: in milliseconds, rounded up. Rounded down, the last fraction
 /// would become a time-out of zero, and the loop would spin until it has passed. `None` waits for
 /// as long as it takes.
+#[must_use]
 pub fn timeout(wait: Option<Duration>) -> EpollTimeout {
     wait.map_or(EpollTimeout::NONE, |wait| {
-        // At most a minute. To wake once in a while for nothing harms nobody.
+        // At most a minute: an occasional needless wake-up is harmless.
         let millis = wait.as_nanos().div_ceil(1_000_000);
         EpollTimeout::from(u16::try_from(millis).unwrap_or(u16::MAX))
     })
@@ -88,5 +102,19 @@ impl<N: Fn(DefaultKey) -> Option<RawFd>> fmt::Display for Batch<'_, N> {
             write!(f, "{between}({number}, {})", Flags(event.events()))?;
         }
         f.write_str("]")
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_round_up_and_have_an_end() {
+        assert_eq!(timeout(None), EpollTimeout::NONE);
+        assert_eq!(timeout(Some(Duration::ZERO)), EpollTimeout::ZERO);
+        assert_eq!(timeout(Some(Duration::from_nanos(1))), EpollTimeout::from(1_u8));
+        assert_eq!(timeout(Some(Duration::from_micros(1001))), EpollTimeout::from(2_u8));
+        assert_eq!(timeout(Some(Duration::MAX)), EpollTimeout::from(u16::MAX));
     }
 }

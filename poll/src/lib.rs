@@ -1,4 +1,9 @@
-//! The list that poll(2) takes: its memory, its time-out, and how the narration shows it.
+//! What the programs of this package must know of poll(2) beyond the call itself: its time-out,
+//! what it refuses, and how the narration shows its list.
+
+mod self_pipe;
+
+pub use self_pipe::Signals;
 
 use common::explained;
 use nix::errno::Errno;
@@ -8,32 +13,24 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// The memory of `list` for another one.
-///
-/// A [`PollFd`] borrows its descriptor: what is in a list cannot be closed. So the list itself
-/// cannot be kept from turn to turn, where clients come and go. Its memory can. No entry is left to
-/// be converted, and `collect` then works in the place where it stands. The standard library does
-/// not promise that; a test below looks.
-pub fn emptied<'a>(mut list: Vec<PollFd<'_>>) -> Vec<PollFd<'a>> {
-    list.clear();
-    list.into_iter().map(|_| unreachable!("the list is empty")).collect()
-}
-
 /// What poll reported for this entry; empty when it is not ready.
+#[must_use]
 pub fn reported(entry: &PollFd) -> PollFlags {
-    // A bit without a name is some other system's news. To treat it as every flag is safe: recv and
-    // send have the last word. To treat it as none would be a busy loop, for poll repeats it.
+    // Unknown bits are treated as all flags: recv and send will tell what there is. To ignore them
+    // would be a busy loop, because poll reports them again.
     entry.revents().unwrap_or(PollFlags::all())
 }
 
 /// A time-out as poll takes it: in milliseconds, rounded up. Rounded down, as `try_from(Duration)`
 /// does, the last fraction would become a time-out of zero, and the loop would spin until it has
-/// passed. The longest is 24 days; to wake after that for nothing harms nobody.
+/// passed. The longest is 24 days; one needless wake-up after that is harmless.
+#[must_use]
 pub fn timeout(wait: Duration) -> PollTimeout {
     PollTimeout::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
 }
 
 /// Why poll refused a list of so many entries.
+#[must_use]
 pub fn refused(errno: Errno, count: usize) -> io::Error {
     let error = errno.into();
     let advice = match errno {
@@ -66,20 +63,6 @@ impl fmt::Display for Shown<'_> {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
-
-    #[test]
-    fn the_memory_of_the_list_is_kept() {
-        let (a, b) = UnixStream::pair().expect("descriptors are free");
-        let mut list: Vec<_> =
-            (0..1000).map(|_| PollFd::new(a.as_fd(), PollFlags::POLLIN)).collect();
-        let (memory, room) = (list.as_ptr().cast::<()>(), list.capacity());
-        for _ in 0..3 {
-            list = emptied(list);
-            assert!(list.is_empty());
-            list.push(PollFd::new(b.as_fd(), PollFlags::POLLOUT));
-            assert_eq!((list.as_ptr().cast(), list.capacity()), (memory, room));
-        }
-    }
 
     #[test]
     fn timeouts_round_up_and_never_fail() {
