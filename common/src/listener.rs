@@ -97,9 +97,9 @@ impl Listener {
 
     /// Whether accept returns at once when no client is waiting.
     ///
-    /// A program that asks before it accepts needs this, too. Another process with the same listener
-    /// may take the client first. And on a BSD a client that has reset its connection is no longer
-    /// there; on Linux accept returns it, and recv fails.
+    /// A program that asks before it accepts needs this, too. Another process with the same
+    /// listener may take the client first. And on a BSD a client that has reset its connection is
+    /// no longer there; on Linux accept returns it, and recv fails.
     ///
     /// # Errors
     ///

@@ -53,7 +53,7 @@ pub fn harmless(text: &str) -> String {
 /// second line would pass for another client's.
 #[must_use]
 pub fn marked(mark: &str, text: &str) -> String {
-    text.lines().map(|line| format!("{mark}{line}\n")).collect()
+    text.lines().flat_map(|line| [mark, line, "\n"]).collect()
 }
 
 /// How many bytes at the end could still become a character.
