@@ -67,6 +67,8 @@ fn serve(mut socket: TcpStream, hasty: bool) {
 
 fn lab(args: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // The report follows the language of the locale.
+    lab.env("LC_ALL", "C");
     lab.arg("check").args(args);
     lab
 }

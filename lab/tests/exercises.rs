@@ -10,6 +10,8 @@ use std::thread;
 
 fn exercise(args: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // The report follows the language of the locale.
+    lab.env("LC_ALL", "C");
     lab.arg("exercise").args(args);
     lab
 }

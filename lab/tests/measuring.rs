@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 fn lab(words: &[&str]) -> Output {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // The report follows the language of the locale.
+    lab.env("LC_ALL", "C");
     lab.args(words).stdin(Stdio::null()).output().expect("lab runs")
 }
 

@@ -5,6 +5,8 @@ use tempfile::TempDir;
 
 fn lab(words: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // The report follows the language of the locale.
+    lab.env("LC_ALL", "C");
     lab.arg("timeline").args(words);
     lab
 }

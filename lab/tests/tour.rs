@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 fn lab(args: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    // The report follows the language of the locale.
+    lab.env("LC_ALL", "C");
     lab.arg("tour").args(args).stdin(Stdio::null());
     lab
 }
