@@ -63,11 +63,21 @@ struct Task {
 
 /// Who waits for a descriptor: the data of its key.
 struct Waiting {
-    reader: Cell<Option<Waker>>,
-    writer: Cell<Option<Waker>>,
+    reader: Cell<Waiter>,
+    writer: Cell<Waiter>,
     /// What it is registered for. More than somebody waits for, at times: a client that is asked
     /// for its next message a moment later need not be taken out meanwhile.
     events: Cell<EventMask>,
+}
+
+/// Who waits for one of the two events.
+#[derive(Default)]
+enum Waiter {
+    #[default]
+    Nobody,
+    Task(Waker),
+    /// Its task was woken and has not run yet. The place stays taken until then.
+    Told,
 }
 
 /// The only thing that wakers touch. They may be in other threads; hence the lock.
@@ -177,8 +187,9 @@ impl Executor {
     fn take(&self, task: DefaultKey) -> Option<(BoxedFuture, Waker)> {
         let mut tasks = self.tasks.borrow_mut();
         let Task { future, waker, woken } = tasks.get_mut(task)?;
-        // From here on it may be woken again: also while it runs.
-        woken.queued.store(false, Ordering::Release);
+        // From here on it may be woken again: also while it runs. A swap, not a store: what another
+        // thread did before a wake that found it queued is seen by the task, which runs now.
+        woken.queued.swap(false, Ordering::AcqRel);
         Some((future.take()?, waker.clone()))
     }
 
@@ -199,9 +210,12 @@ impl Executor {
             for (event, waiter) in [(EVENT_READ, &key.data.reader), (EVENT_WRITE, &key.data.writer)]
             {
                 if events.contains(event) {
-                    match waiter.take() {
-                        Some(waker) => waker.wake(),
-                        None => unheard |= event,
+                    match waiter.replace(Waiter::Told) {
+                        Waiter::Task(waker) => waker.wake(),
+                        other => {
+                            waiter.set(other);
+                            unheard |= event;
+                        }
                     }
                 }
             }
@@ -263,7 +277,11 @@ impl Executor {
             if Instant::now() >= until {
                 return Poll::Ready(());
             }
-            self.timers.borrow_mut().insert((until, number), context.waker().clone());
+            // Cloned before the timers are borrowed, and the old one is dropped after: a waker is
+            // anybody's code.
+            let waker = context.waker().clone();
+            let before = self.timers.borrow_mut().insert((until, number), waker);
+            drop(before);
             Poll::Pending
         })
     }
@@ -312,24 +330,22 @@ impl Readiness {
     }
 
     /// Where a coroutine switches. The first time it is asked this future leaves its waker and says
-    /// `Pending`. It is asked again when the executor has taken the waker away, and is done.
-    async fn wait_for(&self, event: EventMask, waiter: &Cell<Option<Waker>>) -> io::Result<()> {
+    /// `Pending`. It is asked again when the executor has put `Told` there, and is done.
+    async fn wait_for(&self, event: EventMask, waiter: &Cell<Waiter>) -> io::Result<()> {
         let other = waiter.take();
-        if other.is_some() {
+        if !matches!(other, Waiter::Nobody) {
             waiter.set(other);
             let why = format!("another task waits for {event} of this socket already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
         // A wait that is dropped before its event leaves no waker behind.
-        let _empty = Emptied(waiter);
+        let _place = Place(waiter);
         let events = self.waiting.events.get() | event;
         self.executor.register(&self.socket, &self.waiting, events)?;
-        let mut asked = false;
-        poll_fn(|context| match (asked, waiter.take()) {
-            (true, None) => Poll::Ready(Ok(())),
-            _ => {
-                asked = true;
-                waiter.set(Some(context.waker().clone()));
+        poll_fn(|context| match waiter.take() {
+            Waiter::Told => Poll::Ready(Ok(())),
+            Waiter::Nobody | Waiter::Task(_) => {
+                waiter.set(Waiter::Task(context.waker().clone()));
                 Poll::Pending
             }
         })
@@ -337,10 +353,10 @@ impl Readiness {
     }
 }
 
-/// Empties a waker's place when it goes out of scope.
-struct Emptied<'a>(&'a Cell<Option<Waker>>);
+/// The place of a task that waits: free again when it goes out of scope.
+struct Place<'a>(&'a Cell<Waiter>);
 
-impl Drop for Emptied<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.take();
     }

@@ -227,3 +227,45 @@ fn a_wait_that_is_dropped_leaves_nothing() {
     });
     executor.run().expect("open descriptors");
 }
+
+/// Between an event and the turn of the task that it woke, another task may want to wait, too. If
+/// it took the place, one of the two would never be woken.
+#[test]
+fn a_place_is_taken_until_the_task_that_was_woken_has_run() {
+    let executor = Executor::new().expect("a selector");
+    let (receiver, mut sender) = UnixStream::pair().expect("a pair");
+    let ready = Rc::new(Readiness::new(&executor, Rc::new(receiver)));
+    let log = Log::default();
+    // Ahead in the queue at every turn, because it wakes itself. The byte is sent in its second
+    // turn, so in its third the first waiter has been woken and has not run.
+    let (late, told) = (Rc::clone(&ready), Rc::clone(&log));
+    let mut turns = 0;
+    executor.spawn(async move {
+        poll_fn(|context| {
+            turns += 1;
+            if turns == 2 {
+                sender.write_all(b"x").expect("there is room");
+            }
+            if turns == 3 {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        let refused = late.readable().await.is_err();
+        told.borrow_mut().push(if refused { "late: refused" } else { "late: woken" });
+    });
+    let (first, told) = (ready, Rc::clone(&log));
+    executor.spawn(async move {
+        first.readable().await.expect("the place was free");
+        told.borrow_mut().push("first: woken");
+    });
+    // A task that hangs makes this one the last to end.
+    let (timer, told) = (Rc::clone(&executor), Rc::clone(&log));
+    executor.spawn(async move {
+        timer.sleep(Duration::from_secs(2)).await;
+        assert_eq!(told.borrow()[..], ["late: refused", "first: woken"]);
+    });
+    executor.run().expect("nothing is refused");
+}
