@@ -108,8 +108,12 @@ mod tests {
     proptest! {
         /// However a text is cut, it comes out as it went in.
         #[test]
-        fn any_cut_gives_the_same_text(whole in ".{0,40}", cuts in prop::collection::vec(1..5usize, 0..60)) {
-            let (mut text, mut out, mut bytes) = (TextPieces::default(), String::new(), whole.as_bytes());
+        fn any_cut_gives_the_same_text(
+            whole in ".{0,40}",
+            cuts in prop::collection::vec(1..5usize, 0..60),
+        ) {
+            let (mut text, mut out) = (TextPieces::default(), String::new());
+            let mut bytes = whole.as_bytes();
             for cut in cuts {
                 let (piece, rest) = bytes.split_at(cut.min(bytes.len()));
                 out.push_str(&text.push(piece));

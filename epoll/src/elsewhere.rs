@@ -1,5 +1,6 @@
 //! What a system without epoll has instead: the names that the programs use, and nobody behind
 //! them. The programs are built and linted here like everywhere; run, they say why they cannot.
+#![allow(missing_docs, reason = "they are those of nix::sys::epoll")]
 
 use std::io;
 use std::os::fd::AsFd;
@@ -62,6 +63,6 @@ impl Epoll {
 pub fn create() -> io::Result<Epoll> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "this system has no epoll(7), it is Linux's (`cargo run -p poll` waits for many clients here)",
+        "epoll(7) is used on Linux only (`cargo run -p poll` waits for many clients here)",
     ))
 }

@@ -78,7 +78,7 @@ mod tests {
         let (a, b) = UnixStream::pair().expect("descriptors are free");
         let (a_fd, b_fd) = (a.as_raw_fd(), b.as_raw_fd());
         let both = PollFlags::POLLIN | PollFlags::POLLOUT;
-        // As an entry of the listener's is while accepting is paused.
+        // As the entry of a client that is watched for nothing.
         let nothing = PollFlags::empty();
         let list = [(&a, both), (&b, nothing), (&b, PollFlags::POLLIN)];
         let list = list.map(|(socket, events)| PollFd::new(socket.as_fd(), events));

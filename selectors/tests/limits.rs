@@ -1,5 +1,5 @@
 //! Where backends differ: how many descriptors, which kinds, what a change costs.
-
+#![allow(clippy::missing_const_for_thread_local, reason = "they are const: an older lint errs")]
 #![cfg(not(target_os = "solaris"))]
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -1,5 +1,6 @@
 //! A time-out shorter than the system counts in is rounded up. Rounded down it is zero, and a loop
 //! spins until it has passed.
+#![allow(clippy::missing_const_for_thread_local, reason = "they are const: an older lint errs")]
 
 use selectors::{Backend, EVENT_READ, EventMask, PollBackend, SelectBackend, Selector};
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Asynchronous I/O: the kernel receives, copies, and then tells (`io_uring(7)`).
 //!
 //! The fifth model of note S2, section 5, which the notes explain and never run. In all the others
-//! the kernel says "you may receive now", and a call of ours copies the bytes. Here we ask once,
+//! the kernel says "you may receive now", and the program's next call copies the bytes. Here we ask once,
 //! "receive from this client, as long as it is there", and next we hear "here are five bytes". The
 //! loop has one system call, io_uring_enter: it hands over what is to be sent, and then sleeps.
 //!

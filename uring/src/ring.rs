@@ -233,7 +233,7 @@ fn send(socket: &impl AsFd, bytes: &[u8], flags: i32) -> squeue::Entry {
 
 /// What the kernel gives back with a completion: which operation, and for whom.
 fn number(operation: Operation, client: usize) -> u64 {
-    (client as u64) << 8 | operation as u64
+    ((client as u64) << 8) | operation as u64
 }
 
 fn completion(entry: &cqueue::Entry) -> Completion {

@@ -15,6 +15,7 @@ pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod subject;
 pub(crate) mod suite;
+mod text;
 
 use crate::built;
 use crate::language::{Language, Words, said};

@@ -254,7 +254,7 @@ fn last_words(lines: &[String]) -> Option<&str> {
     lines.iter().rev().map(String::as_str).find(|line| !line.starts_with("note: "))
 }
 
-/// A line within a sentence of ours: of bounded length, and without what moves a terminal's cursor.
+/// A line to be quoted in a report: of bounded length, and without what moves a terminal's cursor.
 fn quote(line: &str) -> String {
     let line = console::strip_ansi_codes(line);
     let mut chars = line.chars().map(|c| if c.is_control() { ' ' } else { c });

@@ -89,10 +89,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
     Exercise {
         name: "poll",
         chapter: "05-poll",
-        task: [
-            "the flags to ask for, the end of a turn, a pause",
-            "要求报告哪些标志、一轮的末尾、暂停接受",
-        ],
+        task: ["the flags to ask for, and the end of a turn", "要求报告哪些标志、一轮的末尾"],
         solution: "poll/src/main.rs",
         parts: Parts {
             wait: "the-wait",

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Watch two numbers. Where does it sleep? `sleeps in io_uring_enter` counts them; there is no
-//! other place, no call of ours receives or sends. And who copied? When a completion arrives the
+//! other place, no call receives or sends. And who copied? When a completion arrives the
 //! bytes are in our buffer and nothing is `left in the kernel`. A program that was woken by select
 //! or epoll finds it the other way round: everything is still in the kernel, and the recv that
 //! copies it is to come.

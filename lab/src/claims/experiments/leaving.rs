@@ -98,7 +98,7 @@ fn run() -> Found {
     }
     let runs = programs.len() * WAYS.len();
     let fine = runs - disturbed.len();
-    let why = disturbed.iter().map(|why| format!("; {why}")).collect::<String>();
+    let why = disturbed.iter().flat_map(|why| ["; ", why.as_str()]).collect::<String>();
     let [programs, programs_zh] = [", ", "、"].map(|comma| programs.join(comma));
     Ok(vec![
         Finding::new(

@@ -262,5 +262,6 @@ impl Canvas {
 
 fn path(points: &[[i32; 2]]) -> String {
     let commands = std::iter::once('M').chain(std::iter::repeat('L'));
-    commands.zip(points).map(|(command, [x, y])| format!("{command}{x} {y}")).collect()
+    let steps = commands.zip(points).map(|(command, [x, y])| format!("{command}{x} {y}"));
+    steps.collect::<Vec<_>>().concat()
 }

@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn few_points_and_many_servers_have_room_for_their_names() {
         let one = "epoll,0,5,5,5\n".to_owned();
-        let many: String =
-            (0..6).map(|n| format!("server_{n},0,5,5,5\nserver_{n},10,5.{n},5,6\n")).collect();
+        let of = |n| format!("server_{n},0,5,5,5\nserver_{n},10,5.{n},5,6\n");
+        let many = (0..6).map(of).collect::<Vec<_>>().concat();
         for text in [one, many] {
             let data = Data::parse(&text).expect("points");
             for language in Language::BOTH {

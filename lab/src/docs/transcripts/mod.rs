@@ -266,7 +266,7 @@ impl Mark<'_> {
     fn edit(&self, index: usize, parting: &Parting, shown: &str) -> (Range<usize>, String) {
         let first = self.fence.line + self.parts[index].shown.start;
         let lines = shown.lines().skip(parting.run.start).take(parting.run.len());
-        let text = lines.map(|line| format!("{line}\n")).collect();
+        let text = lines.flat_map(|line| [line, "\n"]).collect();
         (first + parting.page.start..first + parting.page.end, text)
     }
 }

@@ -31,7 +31,7 @@ const BECOME: &str =
     r#"keyboard=$1; shift; exec <"$keyboard" && rm -f "$keyboard" && exec "$@" 2>&1"#;
 
 /// A character that no program prints, between the outputs of two commands.
-const BORDER: char = '\u{1}';
+const BORDER: &str = "\u{1}";
 
 /// What everybody has written so far.
 #[derive(Clone, Default)]
@@ -221,7 +221,7 @@ fn listening(text: &str) -> Option<SocketAddr> {
 /// Runs what a reader would type, one after the other in one shell, and tells what each has shown.
 pub(super) fn outputs(root: &Path, commands: &[&str]) -> Result<Vec<String>, Fault> {
     let script: String =
-        commands.iter().map(|command| format!("{command}\nprintf '{BORDER}'\n")).collect();
+        commands.iter().flat_map(|command| [command, "\nprintf '", BORDER, "'\n"]).collect();
     // As one who stands at the top of the project, with programs built like this one.
     let shell = r#"cd "$1" && CARGO_TERM_QUIET=true CARGO_TARGET_DIR=$2 exec bash -c "$3" 2>&1"#;
     let mut command = ["/bin/sh", "-c", shell, "sh"].map(OsString::from).to_vec();
