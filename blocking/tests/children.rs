@@ -1,6 +1,6 @@
 //! A process for each client, and none left over.
 
-use lab::rig::{PATIENCE, Rig, read_text};
+use judge::rig::{PATIENCE, Rig, read_text};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

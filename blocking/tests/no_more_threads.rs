@@ -4,7 +4,7 @@
 //! each thread here asks for a stack that no machine has room for: Rust reads `RUST_MIN_STACK`.
 #![cfg(target_os = "linux")]
 
-use lab::rig::Rig;
+use judge::rig::Rig;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
 //! Who waits for whom: the one thing in which these programs differ.
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;

@@ -2,7 +2,7 @@
 //! `EPOLL_CTL_MOD` an epoll_ctl.
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::io::Write;
 use std::net::TcpStream;
 

@@ -1,6 +1,6 @@
 //! The contract that every server of the course keeps, asked of this crate's programs: each check
-//! is a test of its own name. What they ask: `lab/src/check/suite/`.
+//! is a test of its own name. What they ask: `lab/judge/src/check/suite/`.
 
-lab::contract_tests!(epoll, env!("CARGO_BIN_EXE_epoll"));
-lab::contract_tests!(epoll_edge, env!("CARGO_BIN_EXE_epoll_edge"));
-lab::contract_tests!(epoll_direct, env!("CARGO_BIN_EXE_epoll_direct"));
+judge::contract_tests!(epoll, env!("CARGO_BIN_EXE_epoll"));
+judge::contract_tests!(epoll_edge, env!("CARGO_BIN_EXE_epoll_edge"));
+judge::contract_tests!(epoll_direct, env!("CARGO_BIN_EXE_epoll_direct"));

@@ -1,7 +1,7 @@
 //! What an edge is, and what it costs to be told only once.
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
-use lab::rig::{Rig, connect, read_text};
+use judge::rig::{Rig, connect, read_text};
 use socket2::SockRef;
 use std::io::Write;
 use std::process::Command;

@@ -4,16 +4,14 @@ use clap::Parser;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
-/// Judges servers, measures them, shows how they work, and holds the course's documents to its code
+/// Judges servers, measures them, and shows how they work
 #[derive(Parser)]
 enum Lab {
     Bench(lab::bench::BenchArgs),
-    Check(lab::check::CheckArgs),
-    Claims(lab::claims::ClaimsArgs),
-    Docs(lab::docs::DocsArgs),
+    Check(judge::check::CheckArgs),
+    Claims(claims::ClaimsArgs),
     Exercise(lab::exercise::ExerciseArgs),
     Faults(lab::faults::FaultsArgs),
-    Figures(lab::docs::FiguresArgs),
     Scaling(lab::scaling::ScalingArgs),
     Timeline(lab::timeline::TimelineArgs),
     Tour(lab::tour::TourArgs),
@@ -26,12 +24,10 @@ fn main() -> ExitCode {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
     match common::parse() {
         Lab::Bench(args) => lab::bench::main(&args),
-        Lab::Check(args) => lab::check::main(&args),
-        Lab::Claims(args) => lab::claims::main(&args),
-        Lab::Docs(args) => lab::docs::main(&args),
+        Lab::Check(args) => judge::check::main(&args),
+        Lab::Claims(args) => claims::main(&args),
         Lab::Exercise(args) => lab::exercise::main(&args),
         Lab::Faults(args) => lab::faults::main(&args),
-        Lab::Figures(args) => lab::docs::figures(&args),
         Lab::Scaling(args) => lab::scaling::main(&args),
         Lab::Timeline(args) => lab::timeline::main(&args),
         Lab::Tour(args) => lab::tour::main(&args),

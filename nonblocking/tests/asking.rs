@@ -1,6 +1,6 @@
 //! The server that asks all the time: what its questions cost, and what they must not lose.
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 

@@ -1,6 +1,6 @@
 //! The server that pauses between two looks: who waits, how long, and for whom.
 
-use lab::rig::{PATIENCE, Rig, connect};
+use judge::rig::{PATIENCE, Rig, connect};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! Which flags poll reports, as the narration names them. What has come before the server looks is
 //! in one entry, so each test holds the server meanwhile.
 
-use lab::rig::{Rig, connect, read_text};
+use judge::rig::{Rig, connect, read_text};
 #[cfg(target_os = "linux")]
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;

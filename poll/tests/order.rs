@@ -1,7 +1,7 @@
 //! S2's first question: five clients send in the order 5, 4, 3, 2, 1. In which order are they
 //! answered, when the server finds them all at once?
 
-use lab::rig::Rig;
+use judge::rig::Rig;
 use std::io::Write;
 use std::net::TcpStream;
 

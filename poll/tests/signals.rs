@@ -1,7 +1,7 @@
 //! How `signals` leaves: what it still does for its clients, how long that may take, and with which
 //! status it ends.
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,6 @@
 //! The chat room: clients and the operator never wait for each other.
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What no client and no signal can bring about here: strace makes a system call fail.
 #![cfg(target_os = "linux")]
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

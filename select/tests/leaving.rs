@@ -1,6 +1,6 @@
 //! S2's second question: how does a client leave without disturbing the server and the others?
 
-use lab::rig::{Rig, read_text};
+use judge::rig::{Rig, read_text};
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What a server meets outside of its sockets: limits of the shell, and peers that vanish.
 
-use lab::rig::{connect, read_text};
+use judge::rig::{connect, read_text};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -38,7 +38,7 @@ fn narration_that_has_no_room_in_its_file_stops_nothing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_kernel_asks_whether_an_idle_client_is_still_there() {
-    let mut server = lab::rig::Rig::start(SELECT, &[]);
+    let mut server = judge::rig::Rig::start(SELECT, &[]);
     let client = server.client();
     server.hear("new connection");
     let ours = format!(":{:04X}", server.addr().port());

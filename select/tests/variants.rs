@@ -1,6 +1,6 @@
 //! What each variant is there to show.
 
-use lab::rig::{PATIENCE, Rig, connect, read_text};
+use judge::rig::{PATIENCE, Rig, connect, read_text};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The three servers, by what they say: which callback stands in a key, when a queue is watched, and
 //! who switches to whom.
 
-use lab::rig::{Rig, connect, read_text};
+use judge::rig::{Rig, connect, read_text};
 use std::io::Write;
 use std::time::{Duration, Instant};
 

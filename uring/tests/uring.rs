@@ -1,7 +1,7 @@
 //! What the fifth model is there to show, and what it must not leave behind.
 #![cfg(target_os = "linux")]
 
-use lab::rig::{PATIENCE, Rig, read_text};
+use judge::rig::{PATIENCE, Rig, read_text};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};

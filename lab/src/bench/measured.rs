@@ -1,9 +1,9 @@
 //! One server in all rounds.
 
-use crate::check::subject::Gives;
-use crate::measure::strace::Strace;
-use crate::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
-use crate::process::observe;
+use judge::check::subject::Gives;
+use judge::measure::strace::Strace;
+use judge::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
+use judge::process::observe;
 use std::time::Duration;
 
 /// Silent clients whose memory is measured: enough to be seen beside a page of 4 KiB, and few enough

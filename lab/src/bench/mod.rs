@@ -8,14 +8,14 @@ mod measured;
 mod peers;
 mod report;
 
-use crate::check::programs;
-use crate::check::report::{complain, unread};
-use crate::check::subject::Gives;
-use crate::language::{Language, said};
-use crate::measure::strace::Strace;
-use crate::measure::{Cpus, Load, Target};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use judge::check::programs;
+use judge::check::report::{complain, unread};
+use judge::check::subject::Gives;
+use judge::language::{Language, said};
+use judge::measure::strace::Strace;
+use judge::measure::{Cpus, Load, Target};
 use measured::{Measured, Setup};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ pub fn main(args: &BenchArgs) -> ExitCode {
 
 /// Everything that is to be measured, built.
 fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
-    let limit = crate::check::suite::descriptor_limit();
+    let limit = judge::check::suite::descriptor_limit();
     let wanted = args.clients as usize + args.idle as usize;
     if wanted.max(measured::MANY) + 100 > limit {
         let needed = wanted.max(measured::MANY) + 100;

@@ -2,9 +2,9 @@
 //! use, in a workspace of their own, so that nobody who only runs the course compiles them; and the
 //! notes' programs in Python.
 
-use crate::built::built_elsewhere;
-use crate::language::said;
-use crate::measure::Target;
+use judge::built::built_elsewhere;
+use judge::language::said;
+use judge::measure::Target;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
             }),
         );
     } else {
-        crate::check::report::complain(&said!(
+        judge::check::report::complain(&said!(
             "python3 is not installed: the notes' programs are left out",
             "没有安装 python3：略去笔记里的程序"
         ));

@@ -2,10 +2,10 @@
 
 use super::BenchArgs;
 use super::measured::Measured;
-use crate::check::client::bytes;
-use crate::language::{Language, said};
-use crate::measure::{Cpus, Series};
-use crate::table::{figures_from, say, table};
+use judge::check::client::bytes;
+use judge::language::{Language, said};
+use judge::measure::{Cpus, Series};
+use judge::table::{figures_from, say, table};
 use std::io;
 
 /// What stands where nothing could be measured.

@@ -1,13 +1,12 @@
 //! The exercises, in the order of the course, and where to read on when one falls short.
 
-use crate::check::programs::{PROGRAMS, Program};
-use crate::check::reading;
-use crate::docs::{Course, section};
-use crate::language::Language;
+use judge::check::programs::{PROGRAMS, Program};
+use judge::language::Language;
+use judge::reading;
 
 /// A skeleton to be finished, judged as the program of the course that it leads to.
 pub(crate) struct Exercise {
-    /// A row of `lab/src/check/programs.rs`: how it is run and judged, and its solution.
+    /// A row of `lab/judge/src/check/programs.rs`: how it is run and judged, and its solution.
     pub name: &'static str,
     /// Without its ending: `04-select`.
     pub chapter: &'static str,
@@ -200,17 +199,17 @@ impl Exercise {
     }
 
     /// The same as one opens it: `docs/zh/04-select.md#等待`.
-    pub(crate) fn help(&self, check: &str, course: &Course, language: Language) -> Option<String> {
+    pub(crate) fn help(&self, check: &str, language: Language) -> Option<String> {
         let (chapter, fragment) = self.section(check)?;
-        section(course, chapter, fragment, language)
+        reading::page_section(chapter, fragment, language)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::suite::CHECKS;
-    use crate::docs::root;
+    use judge::check::suite::CHECKS;
+    use judge::reading::root;
 
     #[test]
     fn each_exercise_has_its_skeleton_and_its_solution() {
@@ -250,18 +249,17 @@ mod tests {
 
     #[test]
     fn each_shortfall_has_a_section_that_helps_in_both_languages() {
-        let course = Course::read(&root()).expect("the documents can be read");
         for exercise in EXERCISES {
             for check in CHECKS {
                 for language in Language::BOTH {
-                    let found = exercise.help(check.name, &course, language);
+                    let found = exercise.help(check.name, language);
                     let (name, asked) = (exercise.name, exercise.section(check.name));
                     assert!(found.is_some(), "{name}: {}: no heading {asked:?}", check.name);
                 }
             }
         }
         let select = EXERCISES.iter().find(|exercise| exercise.name == "select");
-        let found = select.expect("it is there").help("never_reads", &course, Language::Chinese);
+        let found = select.expect("it is there").help("never_reads", Language::Chinese);
         assert_eq!(found.as_deref(), Some("docs/zh/04-select.md#等待"));
     }
 

@@ -6,18 +6,17 @@
 
 mod course;
 
-use crate::built::{built, built_example};
-use crate::check::report::{Report, while_building};
-use crate::check::server::{Server, Start};
-use crate::check::subject::{Gives, Status, Subject};
-use crate::check::suite::{self, CHECKS};
-use crate::check::{Ended, ask, names, status};
-use crate::docs::{self, Course};
-use crate::language::Language;
-use crate::table::say;
 use clap::builder::PossibleValuesParser;
 use console::{Alignment, pad_str};
 use course::{EXERCISES, Exercise};
+use judge::built::{built, built_example};
+use judge::check::report::{Report, while_building};
+use judge::check::server::{Server, Start};
+use judge::check::subject::{Gives, Status, Subject};
+use judge::check::suite::{self, CHECKS};
+use judge::check::{Ended, ask, names, status};
+use judge::language::Language;
+use judge::table::say;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -63,7 +62,7 @@ pub fn main(args: &ExerciseArgs) -> ExitCode {
     suite::descriptor_limit();
     status(match &args.name {
         None => list(args).map(|()| 0).map_err(Ended::from),
-        Some(name) => named(name).and_then(|exercise| judge(exercise, args)),
+        Some(name) => named(name).and_then(|exercise| judged(exercise, args)),
     })
 }
 
@@ -90,7 +89,7 @@ fn list(args: &ExerciseArgs) -> io::Result<()> {
 }
 
 /// How many checks fall short.
-fn judge(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
+fn judged(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
     let row = exercise.row();
     let binary = if args.solution {
         while_building(args.lang, row.binary, || built(row.package, row.binary))
@@ -103,13 +102,11 @@ fn judge(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
         })
     };
     let subject = row.subject(&binary.map_err(Ended::Failed)?);
-    let course = Course::read(&docs::root())
-        .map_err(|error| Ended::Failed(format!("the course: {}", common::reason(&error))))?;
     // One that does not run at all is one line, not one for each check.
     Server::try_start(&subject, Start::default()).map(drop).map_err(Ended::Failed)?;
     let mut report = Report::new();
     report.heading(&subject.heading())?;
-    let judged = Judged { exercise, args, course, report };
+    let judged = Judged { exercise, args, report };
     Ok(judged.go_through(subject)?)
 }
 
@@ -122,7 +119,6 @@ const GATES: [(&str, Gives); 2] =
 struct Judged<'a> {
     exercise: &'a Exercise,
     args: &'a ExerciseArgs,
-    course: Course,
     report: Report,
 }
 
@@ -178,7 +174,7 @@ impl Judged<'_> {
 
     /// What to read, under the line of a check that falls short.
     fn help(&mut self, check: &str) -> io::Result<()> {
-        let section = self.exercise.help(check, &self.course, self.args.lang);
+        let section = self.exercise.help(check, self.args.lang);
         self.report.advise(section)
     }
 

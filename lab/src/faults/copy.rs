@@ -5,10 +5,10 @@
 //! are. Two at work at once take turns.
 
 use super::known::Mistake;
-use crate::built::{built_copy, target_folder};
-use crate::check::programs::Program;
-use crate::docs::root;
 use common::reason;
+use judge::built::{built_copy, target_folder};
+use judge::check::programs::Program;
+use judge::reading::root;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;

@@ -9,15 +9,15 @@ mod copy;
 mod known;
 mod report;
 
-use crate::built::built;
-use crate::check::programs::{self, Program};
-use crate::check::subject::{Status, Subject};
-use crate::check::suite::{CHECKS, Check};
-use crate::check::{Ended, ask, status, suite};
-use crate::language::Language;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args};
 use copy::Copied;
+use judge::built::built;
+use judge::check::programs::{self, Program};
+use judge::check::subject::{Status, Subject};
+use judge::check::suite::{CHECKS, Check};
+use judge::check::{Ended, ask, status, suite};
+use judge::language::Language;
 use known::Mistake;
 use report::Report;
 use std::io;
@@ -169,7 +169,7 @@ impl Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docs::root;
+    use judge::reading::root;
     use std::collections::HashSet;
     use std::fs;
 

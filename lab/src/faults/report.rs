@@ -3,12 +3,12 @@
 use super::copy::Change;
 use super::known::{CHAPTER, KINDS, Mistake};
 use super::{Outcome, known};
-use crate::check::programs::Program;
-use crate::check::report::{Report as Checks, while_building, while_saying};
-use crate::check::subject::Status;
-use crate::language::Language;
-use crate::table::{columns, say, table};
-use crate::wrap::wrap;
+use judge::check::programs::Program;
+use judge::check::report::{Report as Checks, while_building, while_saying};
+use judge::check::subject::Status;
+use judge::language::Language;
+use judge::table::{columns, say, table};
+use judge::wrap::wrap;
 use std::io;
 
 pub(super) struct Report {

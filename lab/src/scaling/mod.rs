@@ -3,23 +3,23 @@
 //! One client talks; the others are connected and silent, more of them at each point. A model that
 //! hands its whole list over at each wait pays for every one of them with every message.
 
-pub(crate) mod data;
+pub mod data;
 mod line;
+pub mod picture;
 
-use crate::check::programs::{self, Program};
-use crate::check::report::{complain, unread};
-use crate::check::server::Server;
-use crate::check::subject::Gives;
-use crate::docs;
-use crate::language::Language;
-use crate::measure::{Cpus, Load, Target, crowd, load};
-use crate::process::observe;
-use crate::table::{figures_from, say, table};
 use clap::Args;
 use comfy_table::ColumnConstraint;
 use common::reason;
 use data::{Data, Row};
 use indicatif::{ProgressBar, ProgressStyle};
+use judge::check::programs::{self, Program};
+use judge::check::report::{complain, unread};
+use judge::check::server::Server;
+use judge::check::subject::Gives;
+use judge::language::Language;
+use judge::measure::{Cpus, Load, Target, crowd, load};
+use judge::process::observe;
+use judge::table::{figures_from, say, table};
 use line::Line;
 use std::fs::{self, File};
 use std::io;
@@ -41,11 +41,11 @@ pub struct ScalingArgs {
     programs: Vec<String>,
 
     /// The most silent connections
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    #[arg(long, default_value_t = MOST, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     most: u32,
 
     /// How often each point is measured
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = TIMES, value_parser = clap::value_parser!(u32).range(1..=100))]
     times: u32,
 
     /// The folder to write to
@@ -55,11 +55,11 @@ pub struct ScalingArgs {
     /// The language of the report and of the picture
     #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
-
-    /// Write the points and the figures that the chapters show instead
-    #[arg(long, conflicts_with_all = ["output", "lang"])]
-    bless: bool,
 }
+
+/// What the chapters show: the most silent connections, and how often each point is measured.
+const MOST: u32 = 20_000;
+const TIMES: u32 = 3;
 
 /// What waits for many at once. `nonblocking`, which asks them all, is like poll, and takes twice
 /// as long; a thread for each ends at some 16,000 where vm.max_map_count is 65530.
@@ -94,56 +94,74 @@ enum Ended {
 /// Runs `lab scaling`.
 #[must_use]
 pub fn main(args: &ScalingArgs) -> ExitCode {
-    args.lang.speak();
-    let done = servers(args).and_then(|mut servers| {
-        // Before the minutes of measuring, not after them.
-        let folder = folder(args).map_err(Ended::Failed)?;
-        let data = measure(&mut servers, args).map_err(Ended::Failed)?;
-        let written = write(&data, &folder, args).map_err(Ended::Failed)?;
-        let said = report(&data, &servers, args).and_then(|()| say(&written));
-        Ok(said.inspect_err(unread).is_ok())
-    });
+    outcome(&run(args, |data| draw(data, args)))
+}
+
+/// Measures what the chapters show, and writes the points to this folder.
+#[must_use]
+pub fn record(folder: PathBuf) -> ExitCode {
+    let args = ScalingArgs {
+        programs: Vec::new(),
+        most: MOST,
+        times: TIMES,
+        output: folder,
+        lang: Language::of_environment(),
+    };
+    outcome(&run(&args, |_| Ok(String::new())))
+}
+
+fn outcome(done: &Result<bool, Ended>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Ended::Usage(why)) => {
-            complain(&why);
+            complain(why);
             ExitCode::from(2)
         }
         Err(Ended::Failed(why)) => {
-            complain(&why);
+            complain(why);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Where the files go: it is there, and can be written to.
-fn folder(args: &ScalingArgs) -> Result<PathBuf, String> {
-    let blessed = docs::root().join(docs::SCALING);
-    let blessed = blessed.parent().filter(|_| args.bless).map(Path::to_owned);
-    let folder = blessed.unwrap_or_else(|| args.output.clone());
-    let made = fs::create_dir_all(&folder)
-        .and_then(|()| File::options().append(true).create(true).open(folder.join(POINTS)));
-    made.map_err(|error| cannot_write(&folder.join(POINTS), &error))?;
-    Ok(folder)
+/// Measures, writes the points, and reports. `also`: what else is written, and what is said of it.
+fn run(
+    args: &ScalingArgs,
+    also: impl FnOnce(&Data) -> Result<String, String>,
+) -> Result<bool, Ended> {
+    args.lang.speak();
+    let mut servers = servers(args)?;
+    // Before the minutes of measuring, not after them.
+    writable(&args.output).map_err(Ended::Failed)?;
+    let data = measure(&mut servers, args).map_err(Ended::Failed)?;
+    let points = args.output.join(POINTS);
+    let written = File::create(&points).and_then(|file| data.write(file));
+    written.map_err(|error| Ended::Failed(cannot_write(&points, &error)))?;
+    let words = also(&data).map_err(Ended::Failed)?;
+    let said = report(&data, &servers, args).and_then(|()| say(&words));
+    Ok(said.inspect_err(unread).is_ok())
+}
+
+/// The folder that the files go to is there, and can be written to.
+fn writable(folder: &Path) -> Result<(), String> {
+    let points = folder.join(POINTS);
+    fs::create_dir_all(folder)
+        .and_then(|()| File::options().append(true).create(true).open(&points))
+        .map(drop)
+        .map_err(|error| cannot_write(&points, &error))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> String {
     format!("cannot write {}: {}", path.display(), reason(error))
 }
 
-fn write(data: &Data, folder: &Path, args: &ScalingArgs) -> Result<String, String> {
-    let points = folder.join(POINTS);
-    let written = File::create(&points).and_then(|file| data.write(file));
-    written.map_err(|error| cannot_write(&points, &error))?;
-    if args.bless {
-        let (_, written) = docs::draw_figures(&docs::root()).map_err(|error| reason(&error))?;
-        return Ok(format!("{}, and {written} figures\n", docs::SCALING));
-    }
-    let picture = folder.join(format!("scaling.{}.svg", args.lang.code()));
-    let written = fs::write(&picture, docs::scaling(data, args.lang));
-    written.map_err(|error| cannot_write(&picture, &error))?;
-    let (picture, points) = (picture.display(), points.display());
+fn draw(data: &Data, args: &ScalingArgs) -> Result<String, String> {
+    let picture = args.output.join(format!("scaling.{}.svg", args.lang.code()));
+    fs::write(&picture, picture::draw(data, args.lang).svg())
+        .map_err(|error| cannot_write(&picture, &error))?;
+    let (picture, points) = (picture.display(), args.output.join(POINTS));
+    let points = points.display();
     Ok(match args.lang {
         Language::English => format!("{picture} (open it in a browser), drawn from {points}\n"),
         Language::Chinese => format!("图：{picture}（用浏览器打开）；数据：{points}\n"),
@@ -157,7 +175,7 @@ fn servers(args: &ScalingArgs) -> Result<Vec<Measured>, Ended> {
     } else {
         args.programs.iter().map(String::as_str).collect()
     };
-    let most = crate::check::suite::descriptor_limit().saturating_sub(SPARE);
+    let most = judge::check::suite::descriptor_limit().saturating_sub(SPARE);
     let most = most.min(args.most as usize);
     let mut servers = Vec::new();
     let bar = ProgressBar::new_spinner();

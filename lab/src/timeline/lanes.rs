@@ -339,7 +339,7 @@ mod tests {
     /// The committed traces too: no moment is drawn twice or left out.
     #[test]
     fn the_pieces_of_a_lane_follow_one_another_without_a_gap() {
-        let folder = crate::docs::root().join(crate::docs::TRACES);
+        let folder = judge::reading::root().join(crate::docs::TRACES);
         let files = fs::read_dir(folder).expect("the course has traces").flatten();
         let texts = files.map(|file| fs::read_to_string(file.path()).expect("a text"));
         let traces = texts.map(|text| Trace::parse(&text).expect("a trace"));

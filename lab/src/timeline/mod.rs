@@ -4,20 +4,20 @@
 //! The picture is a function of the trace, a text file. Those that the chapters
 //! show are drawn from the traces in `docs/traces/`.
 
-pub(crate) mod descriptors;
-pub(crate) mod lanes;
-pub(crate) mod meetings;
+pub mod descriptors;
+pub mod lanes;
+pub mod meetings;
+pub mod picture;
 mod script;
-pub(crate) mod trace;
+pub mod trace;
 
-use crate::check::programs;
-use crate::check::report::complain;
-use crate::docs;
-use crate::language::{Language, Words};
-use crate::measure::Target;
-use crate::measure::strace::Strace;
 use clap::Args;
 use common::reason;
+use judge::check::programs;
+use judge::check::report::complain;
+use judge::language::{Language, Words};
+use judge::measure::Target;
+use judge::measure::strace::Strace;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -40,10 +40,6 @@ pub struct TimelineArgs {
     /// The language of the picture
     #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
-
-    /// Write the trace and the figures that the chapters show instead
-    #[arg(long, conflicts_with_all = ["output", "lang"])]
-    bless: bool,
 }
 
 /// The calls that I/O models are made of, and those that tell who somebody is.
@@ -99,8 +95,12 @@ pub fn main(args: &TimelineArgs) -> ExitCode {
     }
 }
 
-/// A run of a program of the course; or why there is none.
-fn record(program: &str) -> Result<Trace, Words> {
+/// A run of a program of the course.
+///
+/// # Errors
+///
+/// There is no strace, or the program cannot be built or does not answer.
+pub fn record(program: &str) -> Result<Trace, Words> {
     let strace = Strace::find()?;
     let plain = |why: String| Words::new(why.clone(), why);
     let target = Target::program(program).map_err(plain)?;
@@ -113,19 +113,13 @@ fn record(program: &str) -> Result<Trace, Words> {
 
 fn write(trace: &Trace, args: &TimelineArgs) -> Result<String, String> {
     let name = &trace.program;
-    if args.bless {
-        let root = docs::root();
-        write_file(&root.join(docs::TRACES), &format!("{name}.trace"), &trace.to_string())?;
-        let (_, written) = docs::draw_figures(&root).map_err(|error| reason(&error))?;
-        return Ok(format!("{}/{name}.trace, and {written} figures", docs::TRACES));
-    }
     let picture = format!("{name}.{}.svg", args.lang.code());
     let folder = &args.output;
     fs::create_dir_all(folder)
         .map_err(|error| format!("cannot make {}: {}", folder.display(), reason(&error)))?;
     let file = format!("{name}.trace");
     write_file(folder, &file, &trace.to_string())?;
-    write_file(folder, &picture, &docs::timeline(trace, args.lang))?;
+    write_file(folder, &picture, &picture::draw(trace, args.lang).svg())?;
     let [file, picture] = [file, picture].map(|name| folder.join(name));
     Ok(match args.lang {
         Language::English => format!(

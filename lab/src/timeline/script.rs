@@ -5,8 +5,8 @@
 //! can wait for one client only has to let B wait until A is gone.
 
 use super::trace::{Client, Deed};
-use crate::check::subject::Gives;
 use common::reason;
+use judge::check::subject::Gives;
 use nix::time::{ClockId, clock_gettime};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -6,7 +6,7 @@
 //!  0.006015 A       connect
 //! ```
 
-use crate::measure::strace::{Call, seconds};
+use judge::measure::strace::{Call, seconds};
 use std::fmt;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What a server says when it has done its part of a step, so that the clients can go on.
 
-use crate::check::programs::Program;
 use common::harmless;
+use judge::check::programs::Program;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;

@@ -1,7 +1,7 @@
 //! Two columns and the words between them, as wide as the terminal.
 
-use crate::wrap::wrap;
 use console::{Style, Term, measure_text_width, pad_str};
+use judge::wrap::wrap;
 use std::io::{self, Write};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! What the clients do, and the notes' words on it.
 
 use super::stage::{Ended, Stage};
-use crate::check::programs::Program;
-use crate::check::subject::Gives;
-use crate::language::Language;
+use judge::check::programs::Program;
+use judge::check::subject::Gives;
+use judge::language::Language;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Script {

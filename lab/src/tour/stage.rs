@@ -3,11 +3,11 @@
 
 use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
-use crate::check::programs::Program;
-use crate::check::subject::Subject;
-use crate::language::Language;
-use crate::process::{Process, observe, soon};
 use common::{python_bytes, reason};
+use judge::check::programs::Program;
+use judge::check::subject::Subject;
+use judge::language::Language;
+use judge::process::{Process, observe, soon};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -353,7 +353,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::programs::named;
+    use judge::check::programs::named;
 
     /// `select` played by a shell, on a screen that nobody sees.
     fn played_by(script: &str) -> Stage {

@@ -1,0 +1,127 @@
+//! The experiments, a file for those that belong together, and what several of them share:
+//! sockets, epoll, threads, clients that come and go.
+
+mod address_space;
+mod backlog;
+mod busy_asking;
+mod caller_sleeps;
+mod completion;
+mod copy_phase;
+mod edges;
+mod endings;
+mod epoll_calls;
+mod few_and_many;
+mod idle_cost;
+mod inherit;
+mod leaving;
+mod limits;
+mod looks;
+mod no_accept;
+mod order;
+mod pause;
+mod pool;
+mod promises;
+mod readable;
+mod reset_loses;
+mod select_overwrites;
+mod serial;
+mod slow_handler;
+mod sockets;
+mod third_set;
+mod threads;
+mod timeouts;
+mod triggers;
+mod two_waits;
+mod unacknowledged;
+mod visitor;
+mod watch;
+mod woken;
+
+use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+#[cfg(test)]
+use judge::language::Words;
+
+/// All of them, in the order of the list.
+pub(super) const EXPERIMENTS: &[&Experiment] = &[
+    &backlog::BACKLOG,
+    &backlog::BACKLOG_BURST,
+    &no_accept::NO_ACCEPT,
+    &unacknowledged::UNACKNOWLEDGED,
+    &inherit::INHERIT,
+    &select_overwrites::SELECT_OVERWRITES,
+    &limits::FD_SETSIZE,
+    &limits::DESCRIPTOR_LIMIT,
+    &limits::EPOLL_LIMITS,
+    &third_set::THIRD_SET,
+    &readable::READABLE,
+    &promises::WRITABLE,
+    &promises::WRITABLE_AGAIN,
+    &promises::WRITABLE_BUT_BLOCKS,
+    &promises::READY_BUT_NO_DATA,
+    &promises::REGULAR_FILES,
+    &endings::ENDINGS,
+    &reset_loses::RESET_LOSES,
+    &timeouts::TIMEOUTS,
+    &triggers::LEVEL_AND_EDGE,
+    &edges::EDGES,
+    &triggers::EDGE_CALLS,
+    &epoll_calls::EPOLL_MMAP,
+    &epoll_calls::INTEREST_CHANGES,
+    &epoll_calls::WHERE_IT_BLOCKS,
+    &completion::COMPLETION,
+    &address_space::ADDRESS_SPACE,
+    &woken::WOKEN_NOT_SIGNALLED,
+    &order::ORDER,
+    &order::READY_LIST,
+    &leaving::LEAVING,
+    &serial::SERIAL,
+    &pool::POOL,
+    &pool::POOL_THREADS,
+    &busy_asking::BUSY_ASKING,
+    &pause::PAUSE,
+    &copy_phase::COPY_PHASE,
+    &caller_sleeps::CALLER_SLEEPS,
+    &two_waits::TWO_WAITS,
+    &slow_handler::SLOW_HANDLER,
+    &idle_cost::IDLE_COST,
+    &idle_cost::COPYING_OR_ASKING,
+    &few_and_many::FEW_AND_MANY,
+];
+
+/// For the experiments' own tests: what they find is what the course says, and they can see here.
+#[cfg(test)]
+fn confirm(experiment: &Experiment) {
+    if let Some(why) = judge(experiment) {
+        panic!("{}: not seen here: {}", experiment.name, why.en);
+    }
+}
+
+/// The same of one that takes what not every machine has: strace, io_uring, thousands of
+/// descriptors.
+#[cfg(test)]
+fn confirm_where_seen(experiment: &Experiment) {
+    if let Some(why) = judge(experiment) {
+        println!("{}: not tried: {}", experiment.name, why.en);
+    }
+}
+
+/// Why it could not see, if it could not.
+#[cfg(test)]
+fn judge(experiment: &Experiment) -> Option<Words> {
+    use std::sync::{Mutex, PoisonError};
+    // One at a time: one experiment's thousand descriptors would leave another, in the same
+    // process, none that select can watch.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    judge::check::suite::descriptor_limit();
+    let findings = match (experiment.run)() {
+        Ok(findings) => findings,
+        Err(Unable::Here(why)) => return Some(why),
+        Err(Unable::Failed(why)) => panic!("{}: {why}", experiment.name),
+    };
+    assert_eq!(findings.len(), experiment.claims.len(), "{}", experiment.name);
+    for (claim, finding) in experiment.claims.iter().zip(findings) {
+        assert!(finding.agrees, "{}: {}", claim.quote, finding.seen.en);
+    }
+    None
+}

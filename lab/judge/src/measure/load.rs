@@ -1,0 +1,305 @@
+//! The load: clients that each send a message, wait for its answer, and send the next at once.
+//!
+//! A closed loop of this kind never asks for more than the server gives, so the figures say how
+//! much it can do, and the latency is that of a server with this many clients and no queue of its
+//! own making. All clients are one thread on mio, so that the load costs little beside the server.
+
+use common::{interrupted, reason, would_block};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long no answer at all may come before the load gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Caches, buffers and the CPU's own clock are warm after this.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// How many clients connect before the first of them is answered: less than any usual backlog.
+const ARRIVING: usize = 100;
+
+/// How the server is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Clients that talk all the time; at least one.
+    pub clients: usize,
+    /// Bytes in a message; at least one.
+    pub size: usize,
+    pub time: Duration,
+}
+
+/// What the clients saw.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    pub messages: u64,
+    pub time: Duration,
+    /// Of each message from its sending to the last byte of its answer, in nanoseconds, sorted.
+    waits: Vec<u32>,
+}
+
+impl Answers {
+    pub fn per_second(&self) -> f64 {
+        self.messages as f64 / self.time.as_secs_f64()
+    }
+
+    /// The time within which this part of the messages (0.5, 0.99) was answered.
+    pub fn latency(&self, part: f64) -> Duration {
+        let last = self.waits.len().saturating_sub(1);
+        let at = (self.waits.len() as f64 * part) as usize;
+        let wait = self.waits.get(at.min(last)).copied().unwrap_or(0);
+        Duration::from_nanos(wait.into())
+    }
+}
+
+/// One client of the load.
+struct Talker {
+    socket: TcpStream,
+    /// Bytes of its message not yet sent, and of the answer not yet here.
+    unsent: usize,
+    missing: usize,
+    sent_at: Instant,
+}
+
+/// Loads the server at `addr`. `mark` is called when the counting begins and when it ends: whoever
+/// looks at the server's CPU time looks then.
+///
+/// # Errors
+///
+/// In words, when the server refuses, closes, or does not answer.
+pub fn load(
+    addr: SocketAddr,
+    load: Load,
+    mut mark: impl FnMut(),
+) -> Result<Answers, String> {
+    let words = |error| format!("the load: {}", reason(&error));
+    let message = vec![b'a'; load.size];
+    let mut buffer = vec![0; 64 << 10];
+    let mut poll = Poll::new().map_err(words)?;
+    let mut events = Events::with_capacity(256);
+    let mut talkers = Vec::with_capacity(load.clients);
+    for stream in crowd(addr, load.clients)? {
+        stream.set_nonblocking(true).map_err(words)?;
+        let mut socket = TcpStream::from_std(stream);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut socket, Token(talkers.len()), interest).map_err(words)?;
+        let sent_at = Instant::now();
+        talkers.push(Talker { socket, unsent: 0, missing: 0, sent_at });
+    }
+    for talker in &mut talkers {
+        talker.ask(&message)?;
+    }
+
+    let mut waits = Vec::new();
+    let mut began = None;
+    let mut heard = Instant::now();
+    let warm = heard + WARM_UP;
+    loop {
+        poll.poll(&mut events, Some(PATIENCE)).or_else(ignore_interruption).map_err(words)?;
+        let now = Instant::now();
+        if events.is_empty() && now - heard >= PATIENCE {
+            return Err(lost(&ErrorKind::WouldBlock.into()));
+        }
+        if began.is_none() && now >= warm {
+            waits.clear();
+            mark();
+            began = Some(Instant::now());
+        }
+        if let Some(began) = began.filter(|&began| now >= began + load.time) {
+            mark();
+            waits.sort_unstable();
+            let (messages, time) = (waits.len() as u64, began.elapsed());
+            return Ok(Answers { messages, time, waits });
+        }
+        for event in &events {
+            let talker = &mut talkers[event.token().0];
+            if talker.unsent > 0 {
+                talker.send(&message)?;
+            }
+            if talker.hear(&mut buffer)? {
+                heard = Instant::now();
+                let wait = (heard - talker.sent_at).as_nanos();
+                waits.push(u32::try_from(wait).unwrap_or(u32::MAX));
+                talker.ask(&message)?;
+            }
+        }
+    }
+}
+
+impl Talker {
+    fn ask(&mut self, message: &[u8]) -> Result<(), String> {
+        self.unsent = message.len();
+        self.missing = message.len();
+        self.sent_at = Instant::now();
+        self.send(message)
+    }
+
+    /// Sends what the kernel takes; the rest at the next event.
+    fn send(&mut self, message: &[u8]) -> Result<(), String> {
+        while self.unsent > 0 {
+            match self.socket.write(&message[message.len() - self.unsent..]) {
+                Ok(count) => self.unsent -= count,
+                Err(error) if would_block(&error) => break,
+                Err(error) if interrupted(&error) => {}
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives what is there. Whether the answer is complete now.
+    fn hear(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+        while self.missing > 0 {
+            match self.socket.read(buffer) {
+                Ok(0) => return Err(lost(&ErrorKind::UnexpectedEof.into())),
+                Ok(count) if count > self.missing => {
+                    return Err(format!("{} bytes more than were sent", count - self.missing));
+                }
+                Ok(count) => {
+                    self.missing -= count;
+                    // Less than there was room for: nothing is left, and what comes is a new event.
+                    if count < buffer.len() {
+                        break;
+                    }
+                }
+                Err(error) if would_block(&error) => return Ok(false),
+                Err(error) if interrupted(&error) => {}
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+        Ok(self.missing == 0)
+    }
+}
+
+fn ignore_interruption(error: std::io::Error) -> std::io::Result<()> {
+    if interrupted(&error) { Ok(()) } else { Err(error) }
+}
+
+/// Clients that are connected, have had one message answered, so that the server has certainly
+/// accepted them, and are silent from then on.
+///
+/// # Errors
+///
+/// In words, when the server refuses one, turns it away or does not answer it.
+pub fn crowd(addr: SocketAddr, count: usize) -> Result<Vec<std::net::TcpStream>, String> {
+    crowd_watched(addr, count, |_| {})
+}
+
+/// The same; `arrived` is told how many there are by now.
+pub fn crowd_watched(
+    addr: SocketAddr,
+    count: usize,
+    mut arrived: impl FnMut(usize),
+) -> Result<Vec<std::net::TcpStream>, String> {
+    let mut clients = Vec::with_capacity(count);
+    while clients.len() < count {
+        let first = clients.len();
+        for _ in 0..ARRIVING.min(count - first) {
+            clients.push(connect(addr)?);
+        }
+        for client in &mut clients[first..] {
+            let sent = client.write_all(b"hello");
+            sent.map_err(|error| lost(&error))?;
+        }
+        for client in &mut clients[first..] {
+            let heard = client.read_exact(&mut [0; 5]);
+            heard.map_err(|error| lost(&error))?;
+        }
+        arrived(clients.len());
+    }
+    Ok(clients)
+}
+
+/// One client that sends so many messages, each when the one before was answered.
+///
+/// # Errors
+///
+/// In words, when the server refuses it or does not answer.
+pub fn exchange(addr: SocketAddr, size: usize, messages: usize) -> Result<(), String> {
+    let mut client = connect(addr)?;
+    let mut bytes = vec![b'a'; size];
+    for _ in 0..messages {
+        let exchanged = client.write_all(&bytes).and_then(|()| client.read_exact(&mut bytes));
+        exchanged.map_err(|error| lost(&error))?;
+    }
+    Ok(())
+}
+
+/// Why a client has no answer. A read or write that is out of time says that it would block.
+fn lost(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "the server closed a connection".to_owned(),
+        ErrorKind::WouldBlock => format!("no answer for {} s", PATIENCE.as_secs()),
+        _ => format!("a connection was lost: {}", reason(error)),
+    }
+}
+
+fn connect(addr: SocketAddr) -> Result<std::net::TcpStream, String> {
+    let connected = std::net::TcpStream::connect_timeout(&addr, PATIENCE).and_then(|client| {
+        client.set_nodelay(true)?;
+        client.set_read_timeout(Some(PATIENCE))?;
+        client.set_write_timeout(Some(PATIENCE))?;
+        // Closing resets: thousands of ports in TIME_WAIT would be left behind otherwise.
+        SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+        Ok(client)
+    });
+    connected.map_err(|error| format!("cannot connect to {addr}: {}", reason(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// An echo server of a few lines, that answers `clients` clients with what `answer` makes of
+    /// each piece.
+    fn server(clients: usize, answer: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let addr = listener.local_addr().expect("a bound socket");
+        thread::spawn(move || {
+            for client in listener.incoming().take(clients) {
+                let mut client = client.expect("a client");
+                thread::spawn(move || {
+                    let mut buffer = vec![0; 4096];
+                    while let Ok(count @ 1..) = client.read(&mut buffer) {
+                        if client.write_all(&answer(&buffer[..count])).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn every_answer_is_counted_and_timed() {
+        let mut marks = 0;
+        // More than a socket buffer holds: sent and received in parts.
+        for size in [1, 3 << 20] {
+            let addr = server(3, <[u8]>::to_vec);
+            let plan = Load { clients: 3, size, time: Duration::from_millis(600) };
+            let answers = load(addr, plan, || marks += 1).expect("it answers");
+            assert!(answers.messages as usize == answers.waits.len() && answers.messages > 0);
+            assert!(answers.latency(0.5) <= answers.latency(0.99));
+            assert!(answers.latency(0.0) > Duration::ZERO);
+        }
+        assert_eq!(marks, 4, "one at each beginning, one at each end");
+    }
+
+    #[test]
+    fn a_server_that_answers_too_much_is_not_measured() {
+        let addr = server(1, |bytes| [bytes, b"!"].concat());
+        let plan = Load { clients: 1, size: 64, time: Duration::from_millis(100) };
+        let why = load(addr, plan, || {}).expect_err("an answer too long");
+        assert!(why.contains("more than were sent"), "{why}");
+    }
+
+    #[test]
+    fn a_server_that_closes_is_not_measured() {
+        let addr = server(0, <[u8]>::to_vec);
+        let plan = Load { clients: 1, size: 64, time: Duration::from_millis(100) };
+        load(addr, plan, || {}).expect_err("nobody answers");
+    }
+}
