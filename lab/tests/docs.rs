@@ -75,3 +75,8 @@ fn the_comments_above_transcripts_are_understood() {
 fn the_map_leads_to_every_paragraph_that_it_names() {
     holds(docs::map);
 }
+
+#[test]
+fn the_rows_of_the_notes_follow_their_articles() {
+    holds(docs::notes);
+}

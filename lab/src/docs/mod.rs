@@ -13,6 +13,7 @@ mod ledger;
 mod links;
 mod manifests;
 mod map;
+mod notes;
 mod page;
 mod snippets;
 mod transcripts;
@@ -27,6 +28,7 @@ pub use ledger::one_sided;
 pub use links::links;
 pub(crate) use links::section;
 pub use map::map;
+pub use notes::notes;
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};
 pub use typography::typography;
@@ -78,7 +80,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 13] = [
+pub const CHECKS: [Check; 14] = [
     pairs,
     summary,
     switch_lines,
@@ -92,6 +94,7 @@ pub const CHECKS: [Check; 13] = [
     commands,
     transcripts,
     map,
+    notes,
 ];
 
 /// The root of the project: the folder that holds this package.
