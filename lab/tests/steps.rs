@@ -51,7 +51,7 @@ const ROWS: [&str; 11] = [
 const WAITING: usize = 16;
 
 /// Steps 5 to 8 never sleep. The more of them run side by side, the longer all of them burn CPU.
-const BUSY: usize = 3;
+const BUSY: usize = 5;
 
 /// The first word of the report's line for each step and check: `ok`, `short`, `unseen`.
 type Judged = BTreeMap<(&'static str, String), String>;
