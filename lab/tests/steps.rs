@@ -9,7 +9,7 @@
 
 use lab::docs::root;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
@@ -106,9 +106,9 @@ fn each_python_step_holds_what_its_page_says() {
 /// A page shows whole pieces of the Python files.
 #[test]
 fn the_python_that_is_shown_is_the_python_that_is_judged() {
-    let files = PYTHON.map(|step| read(root().join("docs/python").join(step)));
+    let files = PYTHON.map(|step| read(&root().join("docs/python").join(step)));
     for page in pages() {
-        let text = read(page.clone());
+        let text = read(&page);
         let fences = text.split("```python\n").skip(1);
         for piece in fences.map(|rest| rest.split("```").next().unwrap_or(rest)) {
             let here = files.iter().any(|file| file.contains(piece));
@@ -120,10 +120,10 @@ fn the_python_that_is_shown_is_the_python_that_is_judged() {
 /// The versions in the page's Cargo.toml are those that the steps are built with.
 #[test]
 fn the_manifest_that_is_shown_is_the_one_that_builds_the_steps() {
-    let workspace = read(root().join("Cargo.toml"));
+    let workspace = read(&root().join("Cargo.toml"));
     let mut shown = 0;
     for page in pages() {
-        let text = read(page.clone());
+        let text = read(&page);
         for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             let version = |line: &str| -> Option<(String, String)> {
                 let (name, rest) = line.split_once(" = ")?;
@@ -210,7 +210,7 @@ fn hold_table(name: &str, steps: &[&'static str], judged: &Judged) {
     let marker = format!("<!-- steps: {name} -->");
     let (mut tables, mut wrong) = (0, String::new());
     for page in pages() {
-        let text = read(page.clone());
+        let text = read(&page);
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let Some(at) = lines.iter().position(|line| *line == marker) else { continue };
         tables += 1;
@@ -239,7 +239,7 @@ fn hold_table(name: &str, steps: &[&'static str], judged: &Judged) {
 fn hold_transcripts(judged: &Judged) {
     let mut shown = 0;
     for page in pages() {
-        let text = read(page.clone());
+        let text = read(&page);
         let lines: Vec<_> = text.lines().collect();
         for (number, line) in lines.iter().enumerate() {
             let command = line.strip_prefix("$ cargo run -p lab -- check --only ");
@@ -268,6 +268,6 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-fn read(path: PathBuf) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

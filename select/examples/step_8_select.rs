@@ -141,7 +141,7 @@ impl Client {
 
     /// Whether to keep it: not after an error, nor when all has come and all is sent.
     fn is_open(&self) -> bool {
-        !self.broken && !(self.input_ended && self.queue.is_empty())
+        !(self.broken || self.input_ended && self.queue.is_empty())
     }
 }
 
