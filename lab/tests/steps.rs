@@ -75,7 +75,7 @@ fn each_step_holds_what_the_chapters_say() {
     });
 
     hold_table("rust", &RUST, &judged);
-    hold_transcripts(&judged);
+    hold_transcripts(&RUST, &judged);
 
     // The last step is a server like the course's own, whose one exception is select's nature.
     let of_last = |word: &str| -> Vec<_> {
@@ -100,7 +100,9 @@ fn each_python_step_holds_what_its_page_says() {
     }
     let asked: Vec<_> = PYTHON.iter().flat_map(|&step| ROWS.map(|check| (step, check))).collect();
     let command = |step| vec!["python3".into(), folder.join(step), "127.0.0.1:0".into()];
-    hold_table("python", &PYTHON, &judge(&asked, WAITING, command));
+    let judged = judge(&asked, WAITING, command);
+    hold_table("python", &PYTHON, &judged);
+    hold_transcripts(&PYTHON, &judged);
 }
 
 /// A page shows whole pieces of the Python files.
@@ -236,7 +238,7 @@ fn hold_table(name: &str, steps: &[&'static str], judged: &Judged) {
 
 /// Where a page shows a check of a step, it shows the verdict that was given. The figures behind it
 /// vary.
-fn hold_transcripts(judged: &Judged) {
+fn hold_transcripts(steps: &[&'static str], judged: &Judged) {
     let mut shown = 0;
     for page in pages() {
         let text = read(&page);
@@ -247,7 +249,7 @@ fn hold_transcripts(judged: &Judged) {
                 continue;
             };
             let step = program.rsplit('/').next().unwrap_or_default();
-            let Some(step) = RUST.iter().find(|name| **name == step) else { continue };
+            let Some(step) = steps.iter().find(|name| **name == step) else { continue };
             let below = lines[number + 1..].iter().take_while(|line| !line.starts_with("```"));
             let line = below.copied().find(|line| line.contains(&format!(" {check} ")));
             let said = line.and_then(|line| line.split(' ').next()).unwrap_or_default();
@@ -256,7 +258,7 @@ fn hold_transcripts(judged: &Judged) {
             shown += 1;
         }
     }
-    assert!(shown >= RUST.len(), "{shown} checks are shown");
+    assert!(shown >= steps.len(), "{shown} checks are shown");
 }
 
 fn pages() -> Vec<PathBuf> {
