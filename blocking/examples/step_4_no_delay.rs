@@ -1,7 +1,7 @@
 //! Step 4: an answer leaves at once.
 //!
-//! In step 3 an answer in several pieces waits: Nagle's algorithm holds a small piece back until the
-//! client's system has acknowledged the one before, and that system takes its time.
+//! In step 3 an answer in several pieces waits: Nagle's algorithm holds a small piece back until
+//! the client's system has acknowledged the one before, and that system takes its time.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

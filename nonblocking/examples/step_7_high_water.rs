@@ -1,8 +1,8 @@
 //! Step 7: a full queue stops us from reading more from its client.
 //!
 //! In step 6 a client that sends and never reads decides how much memory the server takes. Here its
-//! queue has a high-water mark. Above it we no longer receive; the kernel's buffers fill up, and TCP
-//! makes the client wait.
+//! queue has a high-water mark. Above it we no longer receive; the kernel's buffers fill up, and
+//! TCP makes the client wait.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
