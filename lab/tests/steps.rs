@@ -119,6 +119,44 @@ fn the_python_that_is_shown_is_the_python_that_is_judged() {
     }
 }
 
+/// Someone who types along has the whole program: what a step adds or changes is shown.
+#[test]
+fn the_pages_show_each_function_that_a_step_adds_or_changes() {
+    for language in ["en", "zh"] {
+        let pages: Vec<_> = pages()
+            .into_iter()
+            .filter(|page| page.parent().is_some_and(|folder| folder.ends_with(language)))
+            .map(|page| read(&page))
+            .collect();
+        let mut known: Vec<String> = Vec::new();
+        for (number, step) in (1..).zip(RUST) {
+            let package = ["blocking", "nonblocking", "select"]
+                [usize::from(number > 4) + usize::from(number > 7)];
+            let items = items(&read(&root().join(format!("{package}/examples/{step}.rs"))));
+            for item in &items {
+                let shown = || pages.iter().any(|page| page.contains(item));
+                assert!(known.contains(item) || shown(), "{language}: {step}: not shown:\n{item}");
+            }
+            known.extend(items);
+        }
+    }
+}
+
+/// The functions and structures of a source file, each as a page shows it: at the margin.
+fn items(source: &str) -> Vec<String> {
+    let lines: Vec<_> = source.lines().collect();
+    let begins = |line: &&str| ["fn ", "struct "].iter().any(|word| line.starts_with(word));
+    let item = |at: usize| {
+        let indent = lines[at].len() - lines[at].trim_start().len();
+        begins(&lines[at].trim_start()).then(|| {
+            let body = lines[at..].iter().map(|line| line.get(indent..).unwrap_or_default());
+            let length = body.clone().take_while(|line| *line != "}").count() + 1;
+            body.take(length).collect::<Vec<_>>().join("\n")
+        })
+    };
+    (0..lines.len()).filter_map(item).collect()
+}
+
 /// The versions in the page's Cargo.toml are those that the steps are built with.
 #[test]
 fn the_manifest_that_is_shown_is_the_one_that_builds_the_steps() {
