@@ -21,7 +21,11 @@ pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
 ///
 /// Also what cargo told, which is for whoever writes it: on success warnings, and the error
 /// otherwise.
-pub(crate) fn built_example(example: &str) -> Result<(PathBuf, String), String> {
+///
+/// # Errors
+///
+/// As [`built`].
+pub fn built_example(example: &str) -> Result<(PathBuf, String), String> {
     let mut cargo = cargo(&target_folder()?, !cfg!(debug_assertions));
     cargo.args(["--workspace", "--example", example]);
     // Into our pipe it would be without colour.

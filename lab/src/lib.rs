@@ -29,4 +29,4 @@ pub mod timeline;
 pub mod tour;
 mod wrap;
 
-pub use built::built;
+pub use built::{built, built_example};
