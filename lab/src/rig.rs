@@ -200,8 +200,8 @@ impl Drop for Rig {
 }
 
 /// Waits until what was sent over loopback so far has arrived. On a busy machine the kernel may
-/// deliver a packet after the call that sent it, from a queue that each CPU has. A packet of our own
-/// goes through each of these queues, and comes after all that was in it.
+/// deliver a packet after the call that sent it, from a queue that each CPU has. A packet of our
+/// own goes through each of these queues, and comes after all that was in it.
 #[cfg(target_os = "linux")]
 fn delivered() {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};

@@ -10,8 +10,8 @@ use super::{Problem, resolve};
 
 const MAP: &str = "docs/en/a-map.md";
 
-/// Every paragraph that the map or a page of the notes names is there, in both languages in the same
-/// section, and every program of the course is on one of these pages.
+/// Every paragraph that the map or a page of the notes names is there, in both languages in the
+/// same section, and every program of the course is on one of these pages.
 #[must_use]
 pub fn map(course: &Course) -> Vec<Problem> {
     let mut problems = Vec::new();
