@@ -47,7 +47,8 @@ fn named(page: &Page) -> Vec<&Link> {
     page.links.iter().filter(|link| link.text.ends_with('…')).collect()
 }
 
-/// The page and the number of the section that a link leads to, if its words begin a paragraph there.
+/// The page and the number of the section that a link leads to, if its words begin a paragraph
+/// there.
 fn place<'a>(course: &'a Course, page: &Page, link: &Link) -> Result<(&'a str, usize), String> {
     let (address, fragment) =
         link.dest.split_once('#').ok_or("a paragraph is in a section: add #…")?;

@@ -172,7 +172,8 @@ fn read(root: &Path, path: &str) -> io::Result<String> {
     })
 }
 
-/// Writes `path` under `root` if that changes it, and says whether: an untouched file keeps its date.
+/// Writes `path` under `root` if that changes it, and says whether: an untouched file keeps its
+/// date.
 fn write(root: &Path, path: &str, text: &str) -> io::Result<bool> {
     if std::fs::read_to_string(root.join(path)).is_ok_and(|old| old == text) {
         return Ok(false);

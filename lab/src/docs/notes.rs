@@ -108,9 +108,11 @@ mod tests {
     use std::fs;
 
     const EN: &str = "# S1\n\n| | The article | Verdict |\n|---|---|---|\n\
-                      | S1.1 | 「一「二」」 (one) | right | Why | See |\n| S1.2 | `a \\| b` | wrong | . | . |\n";
+                      | S1.1 | 「一「二」」 (one) | right | Why | See |\n\
+                      | S1.2 | `a \\| b` | wrong | . | . |\n";
     const ZH: &str = "# S1\n\n| | 原文 | 结论 |\n|---|---|---|\n\
-                      | S1.1 | 「一「二」」 | 正确 | 为何 | 参见 |\n| S1.2 | `a \\| b` | 错误 | 。 | 。 |\n";
+                      | S1.1 | 「一「二」」 | 正确 | 为何 | 参见 |\n\
+                      | S1.2 | `a \\| b` | 错误 | 。 | 。 |\n";
     const MORE: &str = "| S1.3 | 「三」 | question | . | . |\n";
 
     /// What is said of an article on two pages, with `old` in `path` replaced by `new`.
