@@ -9,6 +9,11 @@
 //!
 //! The judge itself is in `lab/judge`, the experiments of `lab claims` are in `lab/claims`.
 
+#![allow(
+    missing_docs,
+    reason = "public for `press` alone; a field that its type's sentence explains needs none"
+)]
+
 pub mod bench;
 pub mod drawing;
 pub mod exercise;

@@ -4,7 +4,7 @@
 //! What each solution holds, all of it, is tested by its package; which package that is, and that
 //! the sections to read exist in both languages, in `lab/src/exercise/course.rs`.
 
-use lab::docs::root;
+use judge::reading::root;
 use std::process::{Command, Output};
 use std::thread;
 

@@ -17,7 +17,7 @@ fn faults(args: &[&str]) -> (Option<i32>, String, String) {
 /// The whole way, with the mistake that the course is about: a client's last words are not read.
 #[test]
 fn a_mistake_is_shown_made_caught_and_cured() {
-    let source = lab::docs::root().join("common/src/connection.rs");
+    let source = judge::reading::root().join("common/src/connection.rs");
     let before = fs::read_to_string(&source).expect("the source");
     let (status, stdout, stderr) = faults(&["end_is_gone", "gone_in_mid_turn"]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");

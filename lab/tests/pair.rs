@@ -1,7 +1,7 @@
 //! The course's own pair: the programs of the client crate against the real `select`.
 
-use lab::built;
-use lab::rig::Rig;
+use judge::built::built;
+use judge::rig::Rig;
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
     let listener = common::listen(args)?;
     // And with it each connection that it accepts. On Linux an accepted socket starts out blocking,
-    // whatever its listener is; the notes leave it so, and wait in recv for their first idle
+    // whatever its listener is, and a server that leaves it so waits in recv for its first idle
     // client.
     listener.set_nonblocking(true)?;
     listener.announce()?;
@@ -84,8 +84,8 @@ impl Client {
     }
 
     /// Offers what is queued for this client, if anything is. What the kernel does not take stays
-    /// queued and is offered again. The notes have recv and send under one `except`, and lose what
-    /// was received but could not be sent.
+    /// queued and is offered again. With recv and send under one `except`, as many a Python server
+    /// has them, what was received but could not be sent is lost.
     fn send(&mut self) {
         if !self.connection.wants_write() {
             return;

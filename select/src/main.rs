@@ -89,7 +89,7 @@ fn wait(listener: &Listener, clients: &[Connection]) -> io::Result<Ready> {
         if client.wants_write() {
             outputs.insert(fd);
         }
-        // The notes call the third set "errors". An error makes a socket readable and writable;
+        // Many call the third set "errors". An error makes a socket readable and writable;
         // what arrives here is TCP's urgent byte (select_tut(2)).
         if ASK_FOR_URGENT && client.wants_read() {
             urgent.insert(fd);

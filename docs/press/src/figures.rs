@@ -7,6 +7,7 @@ mod asking;
 mod chat_room;
 mod coroutine_switch;
 mod epoll_lists;
+mod labels;
 mod poll_list;
 mod select_bitmap;
 mod select_loop;
@@ -26,6 +27,7 @@ use judge::language::Language;
 use judge::reading::root;
 use lab::drawing::canvas::Canvas;
 use lab::scaling::data::Data;
+use lab::timeline::TRACES;
 use lab::timeline::trace::Trace;
 use std::io::{self, Write};
 use std::path::Path;
@@ -40,9 +42,6 @@ pub struct FiguresArgs {
     #[arg(long)]
     check: bool,
 }
-
-/// Where the traces of the timelines are.
-pub(crate) const TRACES: &str = "docs/traces";
 
 /// The points of `lab scaling` that the course shows.
 pub(crate) const SCALING: &str = "docs/data/scaling.csv";

@@ -15,7 +15,7 @@ use std::io;
 const LEDGER: &str = "docs/pairs.txt";
 
 const HEADER: &str = "\
-# Written by `cargo run -p lab -- docs --bless`: for each section the checksum of its text in English
+# Written by `cargo run -p press -- --bless`: for each section the checksum of its text in English
 # and in Simplified Chinese, from when both said the same. An edit on one side only shows here.
 ";
 
@@ -40,7 +40,8 @@ pub fn one_sided(course: &Course) -> Vec<Problem> {
     for (pair, [en, zh], sections) in comparable(course) {
         let rows = rows(&ledger, &pair.key);
         if rows.is_empty() {
-            let message = format!("is new: compare it with {}, then run with --bless", zh.path);
+            let message =
+                format!("is new: compare it with {}, then cargo run -p press -- --bless", zh.path);
             problems.push(Problem::new(&en.path, 1, message));
             continue;
         }
@@ -53,9 +54,11 @@ pub fn one_sided(course: &Course) -> Vec<Problem> {
                 Change::OneSided(Language::Chinese, _) => {
                     (zh, en, "changed in 简体中文 only: bring English along")
                 }
-                Change::Both => {
-                    (en, zh, "is new or changed in both: compare, then run with --bless")
-                }
+                Change::Both => (
+                    en,
+                    zh,
+                    "is new or changed in both: compare, then cargo run -p press -- --bless",
+                ),
             };
             let (line, title) = page.section_start(index);
             let there = format!("{}:{}", other.path, other.section_start(index).0);
@@ -64,7 +67,7 @@ pub fn one_sided(course: &Course) -> Vec<Problem> {
         }
     }
     if problems.is_empty() && ledger != derived(course, &ledger, false) {
-        let message = "lists sections that are gone or have moved: run with --bless";
+        let message = "lists sections that are gone or have moved: cargo run -p press -- --bless";
         problems.push(Problem::new(LEDGER, 1, message));
     }
     problems

@@ -13,6 +13,7 @@ mod ledger;
 mod links;
 mod manifests;
 mod map;
+mod notes;
 mod page;
 mod record;
 mod snippets;
@@ -22,12 +23,13 @@ mod typography;
 pub use chapters::{Course, headings, pairs, summary, switch_lines};
 pub use commands::commands;
 pub use figures::{FiguresArgs, drawings, main as figures};
-pub(crate) use figures::{SCALING, TRACES, bless as draw_figures};
+pub(crate) use figures::{SCALING, bless as draw_figures};
 pub use images::images;
 pub use judge::reading::root;
 pub use ledger::one_sided;
 pub use links::links;
 pub use map::map;
+pub use notes::notes;
 pub use record::{RecordArgs, main as record};
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};
@@ -36,12 +38,12 @@ pub use typography::typography;
 use clap::Args;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-/// Check the documents of the course; with --bless, write anew what is derived
-#[derive(Args, Default)]
-pub struct DocsArgs {
+/// What `press` without a command checks, and writes anew.
+#[derive(Args)]
+pub struct PressArgs {
     /// Write anew what is derived: snippets, figures, the ledger of pairs
     #[arg(long)]
     pub bless: bool,
@@ -80,7 +82,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 13] = [
+pub const CHECKS: [Check; 14] = [
     pairs,
     summary,
     switch_lines,
@@ -94,6 +96,7 @@ pub const CHECKS: [Check; 13] = [
     commands,
     transcripts,
     map,
+    notes,
 ];
 
 /// Everything that is wrong with the documents under `root`, in the order of the pages.
@@ -124,7 +127,7 @@ pub fn bless(root: &Path, one_sided: bool) -> io::Result<()> {
 
 /// Runs the checks on this checkout.
 #[must_use]
-pub fn main(args: &DocsArgs) -> ExitCode {
+pub fn main(args: &PressArgs) -> ExitCode {
     match judged(&root(), args) {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
         Ok(problems) => {
@@ -135,7 +138,7 @@ pub fn main(args: &DocsArgs) -> ExitCode {
     }
 }
 
-fn judged(root: &Path, args: &DocsArgs) -> io::Result<Vec<Problem>> {
+fn judged(root: &Path, args: &PressArgs) -> io::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if args.transcripts {
         let replay = replay(root, args.bless)?;
@@ -164,7 +167,8 @@ fn read(root: &Path, path: &str) -> io::Result<String> {
     })
 }
 
-/// Writes `path` under `root` if that changes it, and says whether: an untouched file keeps its date.
+/// Writes `path` under `root` if that changes it, and says whether: an untouched file keeps its
+/// date.
 fn write(root: &Path, path: &str, text: &str) -> io::Result<bool> {
     if std::fs::read_to_string(root.join(path)).is_ok_and(|old| old == text) {
         return Ok(false);

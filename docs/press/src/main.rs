@@ -5,23 +5,25 @@ use std::process::ExitCode;
 
 /// Checks the course's documents, draws its figures, and records its runs
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Press {
+    #[command(flatten)]
+    docs: press::PressArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    Docs(press::DocsArgs),
     Figures(press::FiguresArgs),
     Record(press::RecordArgs),
 }
 
 fn main() -> ExitCode {
     let press: Press = common::parse();
-    match press.command.unwrap_or(Command::Docs(press::DocsArgs::default())) {
-        Command::Docs(args) => press::main(&args),
-        Command::Figures(args) => press::figures(&args),
-        Command::Record(args) => press::record(&args),
+    match press.command {
+        None => press::main(&press.docs),
+        Some(Command::Figures(args)) => press::figures(&args),
+        Some(Command::Record(args)) => press::record(&args),
     }
 }

@@ -1,36 +1,46 @@
-//! The map appendix leads to what it names: a link whose text ends with `…` is the beginning of a
-//! paragraph in the section that it points at.
+//! The map appendix and the annotated notes lead to what they name: a link whose text ends with `…`
+//! is the beginning of a paragraph in the section that it points at.
 
-use super::chapters::Course;
+use super::chapters::{Course, Pair};
 use super::links::{decoded, slugs};
 use super::manifests::packages;
+use super::notes::article;
 use super::page::{GAP, Link, Page};
 use super::{Problem, resolve};
 
 const MAP: &str = "docs/en/a-map.md";
 
-/// Every paragraph that the map names is there, in both languages in the same section, and every
-/// program of the course is on it.
+/// Every paragraph that the map or a page of the notes names is there, in both languages in the
+/// same section, and every program of the course is on one of these pages.
 #[must_use]
 pub fn map(course: &Course) -> Vec<Problem> {
-    let Some(pair) = course.pairs.iter().find(|pair| pair.key == MAP) else { return Vec::new() };
     let mut problems = Vec::new();
-    for page in pair.pages.iter().flatten() {
+    let leads = |pair: &&Pair| pair.key == MAP || article(&pair.key).is_some();
+    let pairs: Vec<_> = course.pairs.iter().filter(leads).collect();
+    for page in pairs.iter().flat_map(|pair| pair.pages.iter().flatten()) {
         for link in named(page) {
             if let Err(message) = place(course, page, link) {
                 problems.push(Problem::new(&page.path, link.line, message));
             }
         }
+    }
+    let both = pairs.iter().filter_map(|pair| pair.both());
+    problems.extend(both.filter_map(|pages| difference(course, pages)));
+    let Some(map) = pairs.iter().find(|pair| pair.key == MAP) else { return problems };
+    for page in map.pages.iter().flatten() {
+        let of_language = |it: &&Page| it.language == page.language;
+        let leading = pairs.iter().flat_map(|pair| pair.pages.iter().flatten());
+        let spans: Vec<_> = leading.filter(of_language).flat_map(|it| &it.spans).collect();
         for package in packages(&course.root) {
-            // The laboratory is not one of those that wait.
-            let programs = package.binaries.iter().filter(|_| package.name != "lab");
-            for program in programs.filter(|name| !page.spans.iter().any(|(_, it)| it == *name)) {
+            // The laboratory and the press are none of those that wait.
+            let waits = !["lab", "press"].contains(&package.name.as_str());
+            let programs = package.binaries.iter().filter(|_| waits);
+            for program in programs.filter(|name| !spans.iter().any(|(_, it)| it == *name)) {
                 let message = format!("{program} is not on the map: say what it mirrors");
                 problems.push(Problem::new(&page.path, 1, message));
             }
         }
     }
-    problems.extend(pair.both().and_then(|pages| difference(course, pages)));
     problems
 }
 
@@ -38,7 +48,8 @@ fn named(page: &Page) -> Vec<&Link> {
     page.links.iter().filter(|link| link.text.ends_with('…')).collect()
 }
 
-/// The page and the number of the section that a link leads to, if its words begin a paragraph there.
+/// The page and the number of the section that a link leads to, if its words begin a paragraph
+/// there.
 fn place<'a>(course: &'a Course, page: &Page, link: &Link) -> Result<(&'a str, usize), String> {
     let (address, fragment) =
         link.dest.split_once('#').ok_or("a paragraph is in a section: add #…")?;
@@ -97,6 +108,8 @@ mod tests {
             ("docs/zh/01-a.md", "# 甲\n\n一、二。\n\n## 乙\n\n- 四，**五**，六。\n"),
             ("docs/en/a-map.md", "`demo` [One `g` two…](01-a.md#a) [Four five six…](01-a.md#b)\n"),
             ("docs/zh/a-map.md", "`demo` [一、二…](01-a.md#甲) [四，五…](01-a.md#乙)\n"),
+            ("docs/en/s1-a.md", "[Four five…](01-a.md#b) `demo`\n"),
+            ("docs/zh/s1-a.md", "[四，五…](01-a.md#乙) `demo`\n"),
         ];
         for (path, text) in files {
             let path = root.path().join(path);
@@ -110,6 +123,8 @@ mod tests {
     #[test]
     fn a_paragraph_is_recognised_by_its_first_words() {
         assert_eq!(said("nothing", "nothing"), [""; 0], "code and emphasis are no words");
+        // A program of the course may stand on a page of the notes instead of the map.
+        assert_eq!(said("`demo` [", "["), [""; 0]);
     }
 
     /// Whoever rewrites a paragraph that the map names hears of it.
@@ -125,6 +140,12 @@ mod tests {
             ("## B", "## D\n\n## B\n\n## E", "docs/zh/a-map.md:1: paragraph 2 is another one"),
             ("[四，五…]", "[四，五]", "docs/zh/a-map.md:1: paragraph 2 is another one in docs/en"),
             ("`demo`", "demo", "demo is not on the map"),
+            ("[Four five…]", "[Six…]", "docs/en/s1-a.md:1: no paragraph under"),
+            (
+                "[四，五…](01-a.md#乙) ",
+                "[五…](01-a.md#乙) ",
+                "docs/zh/s1-a.md:1: no paragraph under",
+            ),
         ] {
             let said = said(old, new);
             assert!(said.iter().any(|problem| problem.contains(words)), "{words}: {said:#?}");

@@ -1,10 +1,11 @@
 //! `press record`: what the chapters show of real runs, recorded anew.
 
-use crate::{SCALING, TRACES, draw_figures, root, write};
+use crate::{SCALING, draw_figures, root, write};
 use clap::Args;
 use common::reason;
 use judge::check::{programs, report::complain};
 use judge::language::Language;
+use lab::timeline::TRACES;
 use std::io::{self, Write};
 use std::process::ExitCode;
 

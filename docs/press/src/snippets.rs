@@ -42,10 +42,12 @@ fn judge(root: &Path, page: &Page, snippet: &Snippet) -> Result<(), String> {
     }
     let fence = snippet.fence.map(|index| &page.fences[index]);
     match fence {
-        None => return Err("no ```rust fence under it: run with --bless".to_owned()),
+        None => return Err("no ```rust fence under it: cargo run -p press -- --bless".to_owned()),
         Some(fence) if fence.body != source => {
             let target = &snippet.target;
-            return Err(format!("the snippet is no longer {target}: run with --bless"));
+            return Err(format!(
+                "the snippet is no longer {target}: cargo run -p press -- --bless"
+            ));
         }
         Some(_) => {}
     }

@@ -1,7 +1,10 @@
-//! The two habits of Chinese typography that show at once where they are missing.
+//! The two habits of Chinese typography that show at once where they are missing, and quotations of
+//! the notes where none belongs.
 
 use super::Problem;
 use super::chapters::Course;
+use super::notes::article;
+use super::page::Page;
 use judge::language::Language;
 
 /// Between a 汉字 and a Latin letter or digit stands a space, and after a 汉字 full-width
@@ -17,7 +20,20 @@ pub fn typography(course: &Course) -> Vec<Problem> {
             }
         }
     }
+    problems.extend(course.pages().flat_map(quoting));
     problems
+}
+
+/// An English page that quotes the notes, for readers who have never read them. The pages about the
+/// notes do, and the glossary, which says what 「 means.
+fn quoting(page: &Page) -> Vec<Problem> {
+    let may = article(&page.path).is_some() || page.path.ends_with("/b-glossary.md");
+    if may || page.language == Language::Chinese {
+        return Vec::new();
+    }
+    let lines = (1..).zip(page.text.lines()).filter(|(_, line)| line.contains('「'));
+    let message = "quotes the notes: tell it in English, and quote in s0 to s4";
+    lines.map(|(line, _)| Problem::new(&page.path, line, message)).collect()
 }
 
 /// What is wrong in a block, and where.
@@ -103,5 +119,19 @@ mod tests {
     #[test]
     fn a_gap_is_neither_han_nor_latin() {
         assert!(judge(GAP, '中').is_none() && judge('中', GAP).is_none());
+    }
+
+    #[test]
+    fn only_the_pages_of_the_notes_quote_in_english() {
+        let found = |path: &str, language| {
+            let page = Page::parse(path, language, "It says\n「一句」.\n".to_owned());
+            quoting(&page).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let english = found("docs/en/04-select.md", Language::English);
+        assert!(english[0].starts_with("docs/en/04-select.md:2: quotes the notes"), "{english:?}");
+        for path in ["docs/en/s0-select.md", "docs/en/s2b-more.md", "docs/en/b-glossary.md"] {
+            assert!(found(path, Language::English).is_empty(), "{path}");
+        }
+        assert!(found("docs/zh/04-select.md", Language::Chinese).is_empty());
     }
 }

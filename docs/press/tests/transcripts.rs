@@ -1,13 +1,14 @@
 //! What the pages show is what happens: every marked transcript is done again. `docs_damage.rs` does
 //! the quick checks; here programs run, and a page of its own shows that a wrong word is found.
 
-use press::{self, bless, check, replay};
+use judge::reading::root;
+use press::{bless, check, replay};
 use std::fs;
 use tempfile::TempDir;
 
 #[test]
 fn the_transcripts_are_what_happens() {
-    let replay = replay(&docs::root(), false).expect("the documents can be read");
+    let replay = replay(&root(), false).expect("the documents can be read");
     for left_out in &replay.left_out {
         println!("left out: {left_out}");
     }

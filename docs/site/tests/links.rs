@@ -60,7 +60,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-// mdBook checks no link; `lab docs` checks those of the chapters, not what becomes of them here.
+// mdBook checks no link; `press` checks those of the chapters, not what becomes of them here.
 #[test]
 fn whatever_a_page_refers_to_is_in_the_site() {
     let out = support::build("links");

@@ -2,15 +2,14 @@
 
 use super::experiments::EXPERIMENTS;
 use super::{Claim, ClaimsArgs, Experiment, Unable, Verdict};
-use indicatif::{ProgressBar, ProgressStyle};
 use judge::built::build_all_to_measure;
 use judge::check::report::{complain, unread};
 use judge::language::Language;
+use judge::progress::progress;
 use judge::table::{columns, say, table};
 use judge::wrap::wrap;
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// What a measurement made of a verdict.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -74,11 +73,7 @@ fn list(language: Language) -> io::Result<bool> {
 
 fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
     let mut outcomes = Vec::new();
-    let bar = ProgressBar::new(chosen.len() as u64);
-    bar.set_style(
-        ProgressStyle::with_template("{pos}/{len} {msg} {elapsed_precise}").expect("a template"),
-    );
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = progress(chosen.len());
     let all = chosen.len() == EXPERIMENTS.len();
     // A few experiments build the few programs that they run, as they come to them.
     let builds = language.pick([

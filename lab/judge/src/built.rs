@@ -21,6 +21,10 @@ pub fn built(package: &str, binary: &str) -> Result<PathBuf, String> {
 ///
 /// Also what cargo told, which is for whoever writes it: on success warnings, and the error
 /// otherwise.
+///
+/// # Errors
+///
+/// As [`built`].
 pub fn built_example(example: &str) -> Result<(PathBuf, String), String> {
     let mut cargo = cargo(&target_folder()?, !cfg!(debug_assertions));
     cargo.args(["--workspace", "--example", example]);

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 static SPOKEN: OnceLock<Language> = OnceLock::new();
 
 /// `format!` in the language that this process reports in. Both formats get the same arguments.
+#[macro_export]
 macro_rules! said {
     ($en:literal, $zh:literal $(, $arg:expr)* $(,)?) => {
         match $crate::language::Language::spoken() {

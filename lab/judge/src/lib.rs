@@ -4,7 +4,7 @@
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`measure`]: load, idle clients, and figures with their spread.
-//! - [`mod@built`], [`process`], [`language`], [`reading`], [`table`], [`wrap`]: what the laboratory's
+//! - [`mod@built`], [`process`], [`progress`], [`language`], [`reading`], [`table`], [`wrap`]: what the laboratory's
 //!   other rooms need as well.
 
 pub mod built;
@@ -12,6 +12,7 @@ pub mod check;
 pub mod language;
 pub mod measure;
 pub mod process;
+pub mod progress;
 pub mod reading;
 pub mod rig;
 pub mod table;

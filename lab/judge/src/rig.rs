@@ -7,6 +7,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read, Write};
+#[cfg(target_os = "linux")]
+use std::net::UdpSocket;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -173,6 +175,7 @@ impl Rig {
         let status = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
         assert!(matches!(status, Ok(WaitStatus::Stopped(..))), "not stopped: {status:?}");
         let result = prepare();
+        delivered();
         kill(pid, Signal::SIGCONT).expect("the program is there");
         result
     }
@@ -195,6 +198,30 @@ impl Drop for Rig {
         let _ = self.child.wait();
     }
 }
+
+/// Waits until what was sent over loopback so far has arrived. On a busy machine the kernel may
+/// deliver a packet after the call that sent it, from a queue that each CPU has. A packet of our
+/// own goes through each of these queues, and comes after all that was in it.
+#[cfg(target_os = "linux")]
+fn delivered() {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    socket.connect(socket.local_addr().expect("it is bound")).expect("loopback");
+    socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    let this_thread = Pid::from_raw(0);
+    let before = sched_getaffinity(this_thread).expect("the thread is there");
+    for cpu in (0..CpuSet::count()).filter(|&cpu| before.is_set(cpu).unwrap_or(false)) {
+        let mut one = CpuSet::new();
+        one.set(cpu).expect("a CPU of the set");
+        sched_setaffinity(this_thread, &one).expect("it is allowed");
+        socket.send(&[0]).expect("loopback");
+        socket.recv(&mut [0]).expect("what was sent");
+    }
+    sched_setaffinity(this_thread, &before).expect("as before");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn delivered() {}
 
 /// A client of `addr`, with deadlines.
 ///

@@ -1,59 +1,30 @@
 //! Text in lines, in both languages: English breaks at spaces, Chinese nearly everywhere.
 
-use console::measure_text_width;
+use std::borrow::Cow;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// Lines of at most `width` columns with all of `text` in them. Broken at spaces and between
-/// Chinese characters; in the middle of a word only if it is wider than a line.
+/// Lines of at most `width` columns. In the middle of a word only if that is wider than a line.
+#[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for piece in pieces(text) {
-        if measure_text_width(&line) + measure_text_width(piece.trim_end()) > width {
-            flush(&mut line, &mut lines);
-        }
-        for c in piece.chars() {
-            let mut bytes = [0; 4];
-            let grown = measure_text_width(&line) + measure_text_width(c.encode_utf8(&mut bytes));
-            if grown > width && c != ' ' {
-                flush(&mut line, &mut lines);
-            }
-            line.push(c);
-        }
-    }
-    flush(&mut line, &mut lines);
-    lines
+    lines(text, options(width))
 }
 
-fn flush(line: &mut String, lines: &mut Vec<String>) {
-    if !line.trim_end().is_empty() {
-        lines.push(line.trim_end().to_owned());
-    }
-    line.clear();
+/// Wrapped, and what goes on in the next line stands further in.
+#[must_use]
+pub fn hang(text: &str, width: usize) -> Vec<String> {
+    lines(text, options(width).subsequent_indent("  "))
 }
 
-/// The parts that belong in one line: a word with its spaces, a Chinese character with its
-/// punctuation.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    for ((_, before), (index, after)) in text.char_indices().zip(text.char_indices().skip(1)) {
-        if may_break(before, after) {
-            pieces.push(&text[start..index]);
-            start = index;
-        }
-    }
-    pieces.push(&text[start..]);
-    pieces
+/// Unicode's rules say where a line may end, and each line takes what it can.
+fn options(width: usize) -> Options<'static> {
+    Options::new(width)
+        .word_separator(WordSeparator::UnicodeBreakProperties)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit)
 }
 
-fn may_break(before: char, after: char) -> bool {
-    let wide = |c: char| measure_text_width(c.encode_utf8(&mut [0; 4])) == 2;
-    let opens = |c| "（「《“".contains(c);
-    let closes = |c| "，。、；：？！）」》”,.;:)…".contains(c);
-    if after == ' ' {
-        return false;
-    }
-    before == ' ' || (wide(before) || wide(after)) && !opens(before) && !closes(after)
+fn lines(text: &str, options: Options) -> Vec<String> {
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ mod peers;
 mod report;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use judge::check::programs;
 use judge::check::report::{complain, unread};
 use judge::check::subject::Gives;
 use judge::language::{Language, said};
 use judge::measure::strace::Strace;
 use judge::measure::{Cpus, Load, Target};
+use judge::progress::progress;
 use measured::{Measured, Setup};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
         }
         rows.push(row);
     }
-    let bar = spinner();
+    let bar = progress(1);
     let mut targets = Vec::new();
     for row in rows {
         bar.set_message(said!(
@@ -204,9 +204,7 @@ fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String
         cpus: Cpus::choose(args.one_cpu),
     };
     let mut measured: Vec<_> = targets.iter().map(|target| Measured::new(target.clone())).collect();
-    let bar = ProgressBar::new(measured.len() as u64 * (u64::from(args.rounds) + 1));
-    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}");
-    bar.set_style(style.expect("a template"));
+    let bar = progress(measured.len() * (args.rounds as usize + 1));
     let strace = Strace::find().map_err(|why| {
         let why = why.of(args.lang);
         complain(&said!("no calls counted: {why}", "无法统计系统调用：{why}"));
@@ -239,12 +237,6 @@ fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String
 fn left(rounds: usize, done: usize, spent: Duration, loaded: Duration) -> Duration {
     let each = if done == 0 { loaded } else { loaded.max(spent.div_f64(done as f64)) };
     each.mul_f64((rounds - done) as f64)
-}
-
-fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 #[cfg(test)]

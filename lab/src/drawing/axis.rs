@@ -3,7 +3,7 @@
 
 /// So much room from one moment to another.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Need {
+pub struct Need {
     /// `None`: from the left end of the band.
     pub from: Option<u64>,
     pub to: u64,
@@ -12,7 +12,7 @@ pub(super) struct Need {
 
 /// A part of the axis that fits into the width of the picture.
 #[derive(Debug)]
-pub(super) struct Band {
+pub struct Band {
     moments: Vec<u64>,
     x: Vec<f64>,
 }
@@ -47,7 +47,7 @@ impl Band {
 /// The axis in bands of at most `room`. Of the lists in `cuts`, it is cut at moments of the one that
 /// makes the fewest bands, rather the first; the last list is for when no other will do. All lists
 /// are sorted; the first moment and the last are the ends of the axis.
-pub(super) fn bands(moments: &[u64], needs: &[Need], cuts: &[Vec<u64>], room: f64) -> Vec<Band> {
+pub fn bands(moments: &[u64], needs: &[Need], cuts: &[Vec<u64>], room: f64) -> Vec<Band> {
     let fits =
         |cuts: &&Vec<u64>| cut(moments, needs, cuts, room).iter().all(|band| band.width() <= room);
     let count = |cuts: &&Vec<u64>| cut(moments, needs, cuts, room).len();

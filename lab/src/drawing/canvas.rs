@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 /// The words of a label in both languages; those that are made from data are [`Words`].
 #[derive(Clone, Copy)]
-pub(super) struct Label {
+pub struct Label {
     pub en: &'static str,
     pub zh: &'static str,
 }
@@ -18,7 +18,7 @@ impl From<Label> for Words {
 
 /// How a label is written: a class of the style sheet below, and its size.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Style {
+pub enum Style {
     Bold,
     Plain,
     /// An aside, paler and smaller.
@@ -68,14 +68,14 @@ impl Style {
 
 /// Which point of a label is given.
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub enum Anchor {
     Start,
     Middle,
     End,
 }
 
 /// x, y, width, height.
-pub(super) type Area = [i32; 4];
+pub type Area = [i32; 4];
 
 /// A label on the canvas: its words and the box they fill.
 struct Placed {
@@ -89,7 +89,7 @@ struct Placed {
 }
 
 /// A picture being drawn.
-pub(super) struct Canvas {
+pub struct Canvas {
     language: Language,
     title: String,
     size: [i32; 2],

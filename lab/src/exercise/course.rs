@@ -241,6 +241,10 @@ mod tests {
             let folder = root().join(row.package).join("examples");
             for entry in folder.read_dir().into_iter().flatten().flatten() {
                 let path = entry.path();
+                // `lab/tests/steps.rs` judges the steps of the server that the chapters grow.
+                if entry.file_name().to_string_lossy().starts_with("step_") {
+                    continue;
+                }
                 let known = |exercise: &Exercise| root().join(exercise.file()) == path;
                 assert!(EXERCISES.iter().any(known), "{}: nobody judges it", path.display());
             }

@@ -10,12 +10,13 @@ use clap::builder::PossibleValuesParser;
 use console::{Alignment, pad_str};
 use course::{EXERCISES, Exercise};
 use judge::built::{built, built_example};
-use judge::check::report::{Report, while_building};
+use judge::check::report::Report;
 use judge::check::server::{Server, Start};
 use judge::check::subject::{Gives, Status, Subject};
 use judge::check::suite::{self, CHECKS};
 use judge::check::{Ended, ask, names, status};
 use judge::language::Language;
+use judge::progress::{while_building, while_saying};
 use judge::table::say;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -92,10 +93,10 @@ fn list(args: &ExerciseArgs) -> io::Result<()> {
 fn judged(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
     let row = exercise.row();
     let binary = if args.solution {
-        while_building(args.lang, row.binary, || built(row.package, row.binary))
+        while_building(row.binary, || built(row.package, row.binary))
     } else {
         let example = exercise.example();
-        while_building(args.lang, &example, || built_example(&example)).map(|(binary, told)| {
+        while_building(&example, || built_example(&example)).map(|(binary, told)| {
             // Warnings. Who closed standard error does not want them.
             let _ = io::stderr().write_all(told.as_bytes());
             binary
@@ -143,7 +144,7 @@ impl Judged<'_> {
                 later.push(check.name);
                 continue;
             }
-            let (status, text) = self.report.while_waiting(check.name, || ask(&subject, check));
+            let (status, text) = while_saying(check.name.into(), || ask(&subject, check));
             self.report.line(status, check.name, &text)?;
             match status {
                 Status::Ok => held += 1,

@@ -18,6 +18,7 @@ use judge::check::subject::{Status, Subject};
 use judge::check::suite::{CHECKS, Check};
 use judge::check::{Ended, ask, status, suite};
 use judge::language::Language;
+use judge::progress::{while_building, while_saying};
 use known::Mistake;
 use report::Report;
 use std::io;
@@ -113,7 +114,7 @@ fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result
     if !row.here {
         return Ok(Outcome::LeftOut);
     }
-    let built_copy = report.while_building(row.binary, || copied.build(row));
+    let built_copy = while_building(row.binary, || copied.build(row));
     let changed = row.subject(&built_copy.map_err(Ended::Failed)?);
     let checks: Vec<_> = CHECKS
         .iter()
@@ -122,7 +123,7 @@ fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result
     report.changed(row)?;
     let found = judge(&changed, &checks, report)?;
     drop(copied);
-    let original = report.while_building(row.binary, || built(row.package, row.binary));
+    let original = while_building(row.binary, || built(row.package, row.binary));
     let original = row.subject(&original.map_err(Ended::Failed)?);
     report.original(row)?;
     let held = judge(&original, &checks, report)?;
@@ -137,7 +138,7 @@ fn judge(
 ) -> io::Result<Vec<(&'static str, Status)>> {
     let mut statuses = Vec::new();
     for check in checks {
-        let (status, text) = report.while_waiting(check.name, || ask(subject, check));
+        let (status, text) = while_saying(check.name.into(), || ask(subject, check));
         report.line(status, check.name, &text)?;
         statuses.push((check.name, status));
     }

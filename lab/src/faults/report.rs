@@ -3,10 +3,12 @@
 use super::copy::Change;
 use super::known::{CHAPTER, KINDS, Mistake};
 use super::{Outcome, known};
+use console::Style;
 use judge::check::programs::Program;
-use judge::check::report::{Report as Checks, while_building, while_saying};
+use judge::check::report::Report as Checks;
 use judge::check::subject::Status;
 use judge::language::Language;
+use judge::progress::while_saying;
 use judge::table::{columns, say, table};
 use judge::wrap::wrap;
 use std::io;
@@ -52,18 +54,8 @@ impl Report {
         let colon = self.language.pick([": ", "："]);
         self.checks.heading(&format!("{}{colon}{}", mistake.name, self.wrong(mistake)))?;
         say(&format!("    {}\n", mistake.file))?;
-        self.lines('-', 31, &change.before)?;
-        self.lines('+', 32, &change.after)
-    }
-
-    fn lines(&self, sign: char, colour: u8, lines: &[String]) -> io::Result<()> {
-        lines.iter().try_for_each(|line| {
-            if self.checks.has_colour() {
-                say(&format!("\x1b[{colour}m{sign}   {line}\x1b[0m\n"))
-            } else {
-                say(&format!("{sign}   {line}\n"))
-            }
-        })
+        lines('-', &Style::new().red(), &change.before)?;
+        lines('+', &Style::new().green(), &change.after)
     }
 
     pub(super) fn changed(&self, row: &Program) -> io::Result<()> {
@@ -84,15 +76,7 @@ impl Report {
         self.checks.line(status, check, text)
     }
 
-    pub(super) fn while_waiting<T>(&self, name: &str, check: impl FnOnce() -> T) -> T {
-        self.checks.while_waiting(name, check)
-    }
-
-    pub(super) fn while_building<T>(&self, binary: &str, build: impl FnOnce() -> T) -> T {
-        while_building(self.language, binary, build)
-    }
-
-    /// The same, of another `lab faults`.
+    /// Two at once would build in one copy.
     pub(super) fn while_queueing<T>(&self, wait: impl FnOnce() -> T) -> T {
         let message = ["waiting for another lab faults", "等另一个 lab faults 做完"];
         while_saying(self.language.pick(message).to_owned(), wait)
@@ -140,4 +124,10 @@ impl Outcome {
             Self::LeftOut => ["left out here", "这里看不到"],
         })
     }
+}
+
+fn lines(sign: char, style: &Style, lines: &[String]) -> io::Result<()> {
+    lines
+        .iter()
+        .try_for_each(|line| say(&format!("{}\n", style.apply_to(format_args!("{sign}   {line}")))))
 }

@@ -7,7 +7,7 @@ const HEADER: &str = "server,silent,cpu_us_median,cpu_us_least,cpu_us_most";
 
 /// What one message cost a server beside so many silent connections.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub struct Row {
     pub server: String,
     pub silent: usize,
     /// Microseconds of CPU.
@@ -18,7 +18,7 @@ pub(crate) struct Row {
 
 /// All points of all servers, those of a server in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Data {
+pub struct Data {
     rows: Vec<Row>,
     rounds: Vec<Series>,
 }
@@ -41,12 +41,12 @@ impl Data {
         }
     }
 
-    pub(crate) fn of(&self, server: &str) -> impl Iterator<Item = &Row> {
+    pub fn of(&self, server: &str) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.server == server)
     }
 
     /// The servers, in the order in which they were measured.
-    pub(crate) fn servers(&self) -> Vec<&str> {
+    pub fn servers(&self) -> Vec<&str> {
         let mut servers: Vec<&str> = Vec::new();
         for row in &self.rows {
             if !servers.contains(&row.server.as_str()) {
@@ -69,7 +69,7 @@ impl Data {
     /// # Errors
     ///
     /// The line that is not understood, or cannot have been measured; or that there is none.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut data = Self::default();
         for line in text.lines().filter(|line| *line != HEADER) {
             let row = Row::parse(line).ok_or_else(|| format!("not a point: {line}"))?;

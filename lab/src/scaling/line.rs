@@ -2,14 +2,14 @@
 
 /// How steep the line is, and how good.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
+pub struct Line {
     pub slope: f64,
     /// The part of the differences that the line explains: 1, all of it.
     pub r_squared: f64,
 }
 
 impl Line {
-    pub(crate) fn through(points: &[(f64, f64)]) -> Self {
+    pub fn through(points: &[(f64, f64)]) -> Self {
         let count = points.len() as f64;
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
         let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));

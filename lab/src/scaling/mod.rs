@@ -11,7 +11,6 @@ use clap::Args;
 use comfy_table::ColumnConstraint;
 use common::reason;
 use data::{Data, Row};
-use indicatif::{ProgressBar, ProgressStyle};
 use judge::check::programs::{self, Program};
 use judge::check::report::{complain, unread};
 use judge::check::server::Server;
@@ -19,6 +18,7 @@ use judge::check::subject::Gives;
 use judge::language::Language;
 use judge::measure::{Cpus, Load, Target, crowd, load};
 use judge::process::observe;
+use judge::progress::progress;
 use judge::table::{figures_from, say, table};
 use line::Line;
 use std::fs::{self, File};
@@ -178,8 +178,7 @@ fn servers(args: &ScalingArgs) -> Result<Vec<Measured>, Ended> {
     let most = judge::check::suite::descriptor_limit().saturating_sub(SPARE);
     let most = most.min(args.most as usize);
     let mut servers = Vec::new();
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = progress(1);
     for name in names {
         let row = programs::answering(name).map_err(Ended::Usage)?;
         if row.gives == Gives::AnswersOne {
@@ -254,10 +253,7 @@ fn cpu_of_a_message(server: &Server) -> Result<f64, String> {
 
 fn measure(servers: &mut [Measured], args: &ScalingArgs) -> Result<Data, String> {
     let points: usize = servers.iter().map(|server| server.points().len()).sum();
-    let bar = ProgressBar::new(points as u64);
-    let style = ProgressStyle::with_template("{wide_bar} {msg} {pos}/{len}");
-    bar.set_style(style.expect("a template"));
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = progress(points);
     let mut data = Data::default();
     for server in servers {
         let at = |point| {

@@ -19,7 +19,7 @@ const BOTTOM: f64 = 380.0;
 const NAMES: i32 = 756;
 const APART: i32 = 22;
 
-pub(super) fn draw(data: &Data, language: Language) -> Canvas {
+pub fn draw(data: &Data, language: Language) -> Canvas {
     let mut c = Canvas::new(language, l::SCALING_TITLE, SIZE);
     let plot = Plot::of(data);
     c.text(Style::Bold, Anchor::Start, [16, 32], l::CPU_OF_A_MESSAGE);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// Whom or what a sleeping call waits for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Awaited {
+pub enum Awaited {
     /// Whoever of them comes first.
     These(Vec<Who>),
     /// A completion, after that many requests were handed over.
@@ -18,7 +18,7 @@ pub(crate) enum Awaited {
 
 /// What a descriptor of the server stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Who {
+pub enum Who {
     Newcomer,
     Client(Client),
     Descriptor(u32),

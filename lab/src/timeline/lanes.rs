@@ -8,13 +8,13 @@ const SLEPT: u64 = 1000;
 
 /// What one thread of the server did: the pieces follow one another without a gap.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub struct Lane {
     pub pieces: Vec<Piece>,
 }
 
 /// One thing for some time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Piece {
+pub struct Piece {
     pub from: u64,
     pub to: u64,
     pub what: What,
@@ -22,7 +22,7 @@ pub(crate) struct Piece {
 
 /// What a thread does.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum What {
+pub enum What {
     /// Its own code.
     Own,
     /// Asleep in a call. `over`: it has returned in the end.
@@ -40,7 +40,7 @@ pub(crate) enum What {
 
 /// What there is to say of a call that returns at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Note {
+pub enum Note {
     Nothing,
     Whom(Who),
     /// `ADD`, and whom.
@@ -49,7 +49,7 @@ pub(crate) enum Note {
 }
 
 /// The lanes of a trace; threads that only ever waited for other threads are left out.
-pub(crate) fn lanes(trace: &Trace) -> Vec<Lane> {
+pub fn lanes(trace: &Trace) -> Vec<Lane> {
     let known = Descriptors::of(trace);
     let count = trace.calls.iter().map(|call| call.lane + 1).max().unwrap_or(0);
     let calls = |lane: usize| -> Vec<(usize, &Traced)> {
@@ -339,7 +339,7 @@ mod tests {
     /// The committed traces too: no moment is drawn twice or left out.
     #[test]
     fn the_pieces_of_a_lane_follow_one_another_without_a_gap() {
-        let folder = judge::reading::root().join(crate::docs::TRACES);
+        let folder = judge::reading::root().join(crate::timeline::TRACES);
         let files = fs::read_dir(folder).expect("the course has traces").flatten();
         let texts = files.map(|file| fs::read_to_string(file.path()).expect("a text"));
         let traces = texts.map(|text| Trace::parse(&text).expect("a trace"));

@@ -5,7 +5,7 @@ use super::trace::{Act, Trace};
 
 /// Where an act of a client meets the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Meets {
+pub enum Meets {
     /// It ends a wait of this lane, at this time.
     Wakes { lane: usize, at: u64 },
     /// Nobody waits for it: the kernel keeps it until somebody asks.
@@ -15,7 +15,7 @@ pub(crate) enum Meets {
 }
 
 /// Where each act of the trace meets the server.
-pub(crate) fn meetings(trace: &Trace, lanes: &[Lane]) -> Vec<Option<Meets>> {
+pub fn meetings(trace: &Trace, lanes: &[Lane]) -> Vec<Option<Meets>> {
     let meets = |act: &Act| {
         if act.what.asks() { Some(wakes(trace, lanes, act)) } else { answered(lanes, act) }
     };

@@ -24,6 +24,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trace::Trace;
 
+/// Where the traces are that the chapters show, from the root of the project.
+pub const TRACES: &str = "docs/traces";
+
 /// Draw when a server waits in which system call, from a run of it
 ///
 /// Runs a program of the course under strace while two clients connect, send and leave, and writes

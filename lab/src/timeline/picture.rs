@@ -1,7 +1,7 @@
 //! A run of a server and of two clients, drawn from its trace: above and below what the clients
 //! did, between them what each thread of the server did meanwhile.
 
-pub(super) mod words;
+pub mod words;
 
 use crate::drawing::axis::{Band, Need, bands};
 use crate::drawing::canvas::{Anchor, Canvas, Label, Style};
@@ -28,7 +28,7 @@ const CORRIDOR: i32 = SERVER - LINE;
 const MARGIN: f64 = 10.0;
 const TOP: i32 = 44;
 
-pub(super) fn draw(trace: &Trace, language: Language) -> Canvas {
+pub fn draw(trace: &Trace, language: Language) -> Canvas {
     let lanes = lanes(trace);
     let meets = meetings(trace, &lanes);
     let scene = Scene { trace, meets, lanes, language };
@@ -323,7 +323,7 @@ fn box_of(c: &mut Canvas, band: &Band, piece: &Piece, top: i32) {
 }
 
 /// A box with a comb on both edges: one question after the other.
-pub(super) fn asking(c: &mut Canvas, [x, y, w, h]: [i32; 4]) {
+pub fn asking(c: &mut Canvas, [x, y, w, h]: [i32; 4]) {
     c.area("box", [x, y, w, h]);
     for tooth in (x + 4..x + w - 2).step_by(5) {
         c.line("line", &[[tooth, y], [tooth, y + 5]]);

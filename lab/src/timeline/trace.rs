@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A run of one program.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Trace {
+pub struct Trace {
     pub program: String,
     /// How long it was looked at, in microseconds from its first call, like all times here.
     pub end: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Trace {
 
 /// One call of the server.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Traced {
+pub struct Traced {
     /// Which of its threads or processes, from 0.
     pub lane: usize,
     pub began: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Traced {
 
 /// Something that a client did.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Act {
+pub struct Act {
     pub client: Client,
     /// A call that makes something happen is noted before it, one that waits after it.
     pub at: u64,
@@ -44,14 +44,14 @@ pub(crate) struct Act {
 
 /// The two clients of every timeline.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Client {
+pub enum Client {
     A,
     B,
 }
 
 /// What a client does.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Deed {
+pub enum Deed {
     Connect,
     Send(String),
     Receive(String),
@@ -59,9 +59,9 @@ pub(crate) enum Deed {
 }
 
 impl Client {
-    pub(crate) const BOTH: [Self; 2] = [Self::A, Self::B];
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::A => "A",
             Self::B => "B",
@@ -69,14 +69,14 @@ impl Client {
     }
 
     /// How an address of this client is written in a trace.
-    pub(crate) fn in_trace(self) -> String {
+    pub fn in_trace(self) -> String {
         format!("{{client {}}}", self.name())
     }
 }
 
 impl Deed {
     /// It may wake the server; what is left waits for it.
-    pub(crate) fn asks(&self) -> bool {
+    pub fn asks(&self) -> bool {
         !matches!(self, Self::Receive(_))
     }
 }
@@ -94,22 +94,22 @@ impl fmt::Display for Deed {
 
 impl Traced {
     /// `pselect6`
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.text.split('(').next().unwrap_or_default()
     }
 
     /// When it returned, if it did.
-    pub(crate) fn returned(&self) -> Option<u64> {
+    pub fn returned(&self) -> Option<u64> {
         self.took.map(|took| self.began + took)
     }
 
     /// What it returned: a number, or -1 with the name of an error.
-    pub(crate) fn result(&self) -> Option<&str> {
+    pub fn result(&self) -> Option<&str> {
         Some(self.text.rsplit_once(") = ")?.1)
     }
 
     /// Its first argument, a descriptor for most.
-    pub(crate) fn descriptor(&self) -> Option<u32> {
+    pub fn descriptor(&self) -> Option<u32> {
         let (_, arguments) = self.text.split_once('(')?;
         arguments.split([',', ')']).next()?.parse().ok()
     }
@@ -118,7 +118,7 @@ impl Traced {
 impl Trace {
     /// A trace from what strace saw and what the clients did, both by the system's clock. `ports`
     /// are the clients'.
-    pub(crate) fn new(
+    pub fn new(
         program: &str,
         calls: Vec<Call>,
         acts: Vec<(Client, Duration, Deed)>,
@@ -160,7 +160,7 @@ impl Trace {
     /// # Errors
     ///
     /// The line that is none of a trace, and why.
-    pub(crate) fn parse(text: &str) -> Result<Self, (usize, String)> {
+    pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let program = text.lines().next().and_then(|line| {
             let (name, _) = line.strip_prefix("# lab timeline ")?.split_once(':')?;
             Some(name.to_owned())

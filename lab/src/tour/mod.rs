@@ -9,7 +9,7 @@ mod script;
 mod stage;
 
 use clap::Args;
-use judge::built;
+use judge::built::built;
 use judge::check::programs::{self, PROGRAMS, Program};
 use judge::check::report::{complain, unread};
 use judge::check::subject::Gives;

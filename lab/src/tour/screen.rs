@@ -1,7 +1,7 @@
 //! Two columns and the words between them, as wide as the terminal.
 
 use console::{Style, Term, measure_text_width, pad_str};
-use judge::wrap::wrap;
+use judge::wrap::{hang, wrap};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -113,18 +113,6 @@ impl Screen {
 
 fn time(at: Duration) -> String {
     format!("{:.1}", at.as_secs_f64() * 1000.0)
-}
-
-/// Wrapped, and what goes on in the next line stands further in.
-fn hang(text: &str, width: usize) -> Vec<String> {
-    let mut lines = wrap(text, width);
-    if lines.len() > 1 {
-        let first = lines[0].clone();
-        let rest = text[first.len()..].trim_start();
-        lines = wrap(rest, width - 2).into_iter().map(|line| format!("  {line}")).collect();
-        lines.insert(0, first);
-    }
-    lines
 }
 
 /// Written and flushed at once: the next line may have to be waited for. An error is handed up, for

@@ -1,9 +1,9 @@
 //! Asking without a pause and with one, above each other on one time axis: who burns the CPU, and
 //! who waits.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Area, Canvas, Style};
-use lab::drawing::labels as l;
 
 /// The ends of the lanes, and when the data arrives.
 const START: i32 = 150;

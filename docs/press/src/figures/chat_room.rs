@@ -1,8 +1,8 @@
 //! The chat room: keyboard, listener and clients wait in one place.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Style};
-use lab::drawing::labels as l;
 
 pub(super) fn draw(language: Language) -> Canvas {
     let mut c = Canvas::new(language, l::CHAT_TITLE, [960, 440]);

@@ -1,8 +1,8 @@
 //! Two tasks on one thread: where one stops, where it left its waker, how it goes on.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Area, Canvas, Style};
-use lab::drawing::labels as l;
 
 /// A stops; B runs; B stops; nobody can go on; an event; A goes on.
 const STOPS: i32 = 290;

@@ -1,8 +1,8 @@
 //! What epoll keeps in the kernel: the interest list, and the list of those that are ready.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Style};
-use lab::drawing::labels as l;
 
 /// The columns' left ends and widths: the calls, and the two lists in the kernel.
 const CALLS: [i32; 2] = [32, 286];

@@ -1,9 +1,9 @@
 //! The list that poll takes: one entry for each descriptor, the question and the answer side by
 //! side.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Area, Canvas, Style};
-use lab::drawing::labels as l;
 
 const TOP: i32 = 84;
 const HIGH: i32 = 44;

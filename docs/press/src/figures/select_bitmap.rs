@@ -1,8 +1,8 @@
 //! The set of descriptors that select takes: 1024 bits, asked and answered in the same place.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Style};
-use lab::drawing::labels as l;
 
 const LEFT: i32 = 130;
 const CELL: i32 = 64;

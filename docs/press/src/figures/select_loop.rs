@@ -1,8 +1,8 @@
 //! One turn of the select server: three lists in, three lists out, a queue for each client.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Style};
-use lab::drawing::labels as l;
 
 /// The columns' left ends and widths.
 const ASKED: [i32; 2] = [32, 184];

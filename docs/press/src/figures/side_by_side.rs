@@ -1,9 +1,9 @@
 //! The same message in five models, one above the other: who waits in which call and who copies,
 //! from the traces that the timelines are drawn from.
 
+use super::labels as l;
 use judge::language::{Language, Words};
 use lab::drawing::canvas::{Anchor, Canvas, Label, Style};
-use lab::drawing::labels as l;
 use lab::timeline::lanes::{Piece, What, lanes};
 use lab::timeline::picture::{asking, words};
 use lab::timeline::trace::{Client, Deed, Trace};

@@ -1,8 +1,8 @@
 //! The four calls of a selector, and what becomes of them in the two families of backends.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Area, Canvas, Label, Style};
-use lab::drawing::labels as l;
 
 /// The columns' left ends and widths: the interface, and the two families.
 const CALLS: [i32; 2] = [24, 190];

@@ -1,8 +1,8 @@
 //! One read in four I/O models, one above the other on the same time axis.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Area, Canvas, Style};
-use lab::drawing::labels as l;
 
 /// When the process calls, the data arrives, the copy is done, the picture ends.
 const CALL: i32 = 260;

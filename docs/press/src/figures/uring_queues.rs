@@ -1,8 +1,8 @@
 //! What a program and the kernel share in io_uring: two queues, a ring of buffers, and one call.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Label, Style};
-use lab::drawing::labels as l;
 
 /// The left ends and widths of the three columns.
 const PROGRAM: [i32; 2] = [24, 216];

@@ -1,8 +1,8 @@
 //! Four ways of waiting in blocking calls: which thread sleeps for whom, and which client waits.
 
+use super::labels as l;
 use judge::language::Language;
 use lab::drawing::canvas::{Anchor, Canvas, Label, Style};
-use lab::drawing::labels as l;
 
 const ROW: i32 = 84;
 const TOP: i32 = 50;

@@ -1,6 +1,6 @@
 //! Transcripts are real: the comment above one says how it came to be, and it can come to be again.
 //!
-//! `lab docs` reads these comments; `lab docs --transcripts` does what they say, and with `--bless`
+//! `press` reads these comments; `press --transcripts` does what they say, and with `--bless`
 //! writes down what was seen where the page says otherwise. What varies from run to run (the
 //! clients' ports) does not count, so that a page changes only when what it shows does.
 
@@ -273,7 +273,7 @@ impl Mark<'_> {
 
 fn words(parting: &Parting) -> String {
     let mend =
-        "run `lab docs --transcripts --bless` and look at the difference, or correct the comment";
+        "run `press --transcripts --bless` and look at the difference, or correct the comment";
     match &parting.instead {
         Some(line) => format!("this line is “{line}” when it is done again: {mend}"),
         None => format!("nothing like this is seen when it is done again: {mend}"),

@@ -90,6 +90,11 @@ fn cannot_connect(error: &io::Error) -> Fault {
 }
 
 impl Client {
+    /// Connects with `patience`, and expects `answer` to what it sends.
+    ///
+    /// # Errors
+    ///
+    /// Short: the server did not accept. Unseen: this process has no room for one more client.
     pub fn connect_within(
         addr: SocketAddr,
         answer: Answer,
@@ -116,22 +121,27 @@ impl Client {
         })
     }
 
+    /// For what only one check does: options, resets, urgent data.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
+    /// Bytes, so far.
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
+    /// Bytes that came back, each compared with what was to come.
     pub fn answered(&self) -> u64 {
         self.answered
     }
 
+    /// All that it was asked to send has come back.
     pub fn is_answered(&self) -> bool {
         self.answered == self.goal
     }
 
+    /// The server closed or reset the connection.
     pub fn has_ended(&self) -> bool {
         self.ending.is_some()
     }

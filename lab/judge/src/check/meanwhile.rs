@@ -19,6 +19,7 @@ pub struct Meanwhile {
 pub const SPINS: f64 = 50.0;
 
 impl Meanwhile {
+    /// From now on, of process `pid`.
     pub fn begin(pid: i32) -> Self {
         let (used, in_line) = (observe::cpu_time(pid), observe::cpu_wait(pid));
         Self { pid, since: Instant::now(), used, in_line }

@@ -9,7 +9,6 @@ mod dial;
 pub mod meanwhile;
 mod output;
 pub mod programs;
-pub mod reading;
 mod ready_line;
 pub mod report;
 pub mod server;
@@ -17,9 +16,10 @@ pub mod subject;
 pub mod suite;
 mod text;
 
-use crate::built;
+use crate::built::built;
 use crate::language::{Language, Words, said};
 use crate::process::left_running;
+use crate::progress::while_saying;
 use crate::table::say;
 use clap::builder::PossibleValuesParser;
 use client::Answer;
@@ -134,8 +134,11 @@ pub fn status(judged: Result<usize, Ended>) -> ExitCode {
 
 /// Why nothing, or not everything, was judged.
 pub enum Ended {
+    /// The command line asks for what there is not.
     Usage(String),
+    /// What was to be judged does not build or start.
     Failed(String),
+    /// Standard output is closed.
     Unread(io::Error),
 }
 
@@ -161,10 +164,10 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
             say(&format!("{}\n", note.of(Language::spoken())))?;
         }
         for check in CHECKS.iter().filter(chosen) {
-            let (status, text) = report.while_waiting(check.name, || ask(subject, check));
+            let (status, text) = while_saying(check.name.into(), || ask(subject, check));
             report.line(status, check.name, &text)?;
             if status == Status::Short {
-                report.advise(reading::to_read(check.name))?;
+                report.advise(crate::reading::to_read(check.name))?;
             }
         }
     }
@@ -253,7 +256,8 @@ fn programs_asked_for(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
 pub fn contract_test(program: &str, binary: &str, check: &str) {
     suite::descriptor_limit();
     let row = programs::PROGRAMS.iter().find(|row| row.name == program);
-    let row = row.unwrap_or_else(|| panic!("no program {program} in lab/judge/src/check/programs.rs"));
+    let row =
+        row.unwrap_or_else(|| panic!("no program {program} in lab/judge/src/check/programs.rs"));
     let subject = row.subject(Path::new(binary));
     let known = CHECKS.iter().find(|known| known.name == check);
     let known = known.unwrap_or_else(|| panic!("no check {check} in lab/judge/src/check/suite"));

@@ -10,10 +10,13 @@ use std::path::Path;
 pub struct Program {
     /// What this way is called, in reports and as a module of tests.
     pub name: &'static str,
+    /// The package that builds it.
     pub package: &'static str,
+    /// The program: `cargo run --bin BINARY`.
     pub binary: &'static str,
     /// Beside `--addr` and `--quiet`. All are judged as echo servers.
     args: &'static [&'static str],
+    /// What it answers.
     pub gives: Gives,
     asleep_in: &'static [&'static str],
     order: Order,
@@ -317,6 +320,7 @@ pub fn answering(name: &str) -> Result<&'static Program, String> {
 }
 
 impl Program {
+    /// What is judged, when the program stands at `binary`.
     pub fn subject(&self, binary: &Path) -> Subject {
         let mut command = vec![OsString::from(binary)];
         // First, for its port is the one that a second copy is given.

@@ -7,63 +7,64 @@ use super::subject::Status;
 use crate::language::{Language, said};
 use crate::table::{columns, say};
 use crate::wrap::wrap;
-use indicatif::ProgressBar;
+use console::Style;
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// A check that takes longer than this is worth a sign of life.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 const STATUSES: [Status; 4] = [Status::Ok, Status::Short, Status::Except, Status::Unseen];
 
+/// What `lab check` prints: headings, a line for each check, and a sum at the end.
+#[derive(Default)]
 pub struct Report {
     terminal: bool,
-    colour: bool,
     counts: [usize; 4],
     /// Something was printed already.
     begun: bool,
 }
 
 impl Report {
+    /// For standard output. It has colours at a terminal, unless `NO_COLOR` is set.
+    #[must_use]
     pub fn new() -> Self {
-        let terminal = io::stdout().is_terminal();
-        // https://no-color.org: set, and not to the empty string.
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { terminal, colour: terminal && wanted, counts: [0; 4], begun: false }
+        Self { terminal: io::stdout().is_terminal(), ..Self::default() }
     }
 
-    /// Whether what is said may be coloured.
-    pub fn has_colour(&self) -> bool {
-        self.colour
-    }
-
+    /// A check of the list that `lab check` without a name prints.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is closed.
     pub fn listed(&mut self, name: &str, teaches: &str) -> io::Result<()> {
         say(&format!("{name:18}  {teaches}\n"))
     }
 
+    /// Above the lines of one program.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is closed.
     pub fn heading(&mut self, heading: &str) -> io::Result<()> {
         let gap = if self.begun { "\n" } else { "" };
         self.begun = true;
         say(&format!("{gap}{heading}\n"))
     }
 
+    /// What came of one check; at a terminal its text is wrapped.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is closed.
     pub fn line(&mut self, status: Status, check: &str, text: &str) -> io::Result<()> {
         self.counts[status as usize] += 1;
         let line =
             if self.terminal { hanging(status, check, text) } else { plain(status, check, text) };
-        if !self.colour {
-            return say(&format!("{line}\n"));
-        }
-        let code = match status {
-            Status::Ok => 32,
-            Status::Short => 31,
-            Status::Except => 33,
-            Status::Unseen => 36,
-        };
         let (word, rest) = line.split_at(status.word().len());
-        say(&format!("\x1b[{code}m{word}\x1b[0m{rest}\n"))
+        let style = match status {
+            Status::Ok => Style::new().green(),
+            Status::Short => Style::new().red(),
+            Status::Except => Style::new().yellow(),
+            Status::Unseen => Style::new().cyan(),
+        };
+        say(&format!("{}{rest}\n", style.apply_to(word)))
     }
 
     /// Under a line that falls short: where the course explains it.
@@ -92,50 +93,6 @@ impl Report {
         })?;
         Ok(self.counts[Status::Short as usize])
     }
-
-    /// Runs a check; at a terminal, one that takes its time shows that it is at work.
-    pub fn while_waiting<T>(&self, name: &str, check: impl FnOnce() -> T) -> T {
-        if !self.terminal {
-            return check();
-        }
-        thread::scope(|scope| {
-            let (done, is_done) = channel::<()>();
-            let name = name.to_owned();
-            scope.spawn(move || {
-                let began = Instant::now();
-                let mut pause = SIGN_OF_LIFE;
-                while is_done.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                    pause = Duration::from_secs(1);
-                    let _ = say(&format!("\r        {name} … {} s", began.elapsed().as_secs()));
-                }
-                if pause != SIGN_OF_LIFE {
-                    let _ = say("\r\x1b[K");
-                }
-            });
-            let result = check();
-            drop(done);
-            result
-        })
-    }
-}
-
-/// At a terminal, says what takes so long: cargo builds, or waits for another cargo.
-pub fn while_building<T>(language: Language, what: &str, build: impl FnOnce() -> T) -> T {
-    let message = match language {
-        Language::English => format!("building {what} (a minute the first time)"),
-        Language::Chinese => format!("编译 {what}（第一次要一分钟）"),
-    };
-    while_saying(message, build)
-}
-
-/// At a terminal, shows that something is under way. What that prints itself gets in its way.
-pub fn while_saying<T>(message: String, work: impl FnOnce() -> T) -> T {
-    let bar = ProgressBar::new_spinner();
-    bar.set_message(message);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let result = work();
-    bar.finish_and_clear();
-    result
 }
 
 fn counted(number: usize, what: &str) -> String {

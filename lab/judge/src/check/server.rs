@@ -37,7 +37,9 @@ pub struct Start {
 
 /// A running server. Dropping it kills it.
 pub struct Server {
+    /// Its process, killed when this is dropped.
     pub process: Process,
+    /// Where it listens.
     pub addr: SocketAddr,
     /// How long it took to listen. What has to wait for such a start again waits in proportion.
     pub took: Duration,
@@ -316,6 +318,11 @@ impl Server {
         last
     }
 
+    /// Bytes that it holds.
+    ///
+    /// # Errors
+    ///
+    /// Unseen: the system does not tell.
     pub fn memory(&self) -> Result<u64, Fault> {
         observe::memory(self.process.pid()).map_or_else(
             || unseen(said!("its memory is not seen here", "这里看不到它占用的内存")),
@@ -323,6 +330,11 @@ impl Server {
         )
     }
 
+    /// How many are open.
+    ///
+    /// # Errors
+    ///
+    /// Unseen: the system does not tell.
     pub fn descriptors(&self) -> Result<u64, Fault> {
         observe::descriptors(self.process.pid()).map_or_else(
             || unseen(said!("its descriptors are not seen here", "这里看不到它的描述符")),

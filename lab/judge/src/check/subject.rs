@@ -45,12 +45,15 @@ pub struct Subject {
     pub quiet: Option<&'static str>,
     /// Where it will listen; when `None`, its `listening on` line says so.
     pub addr: Option<String>,
+    /// What comes back for what is sent.
     pub answer: Answer,
+    /// What it does by itself.
     pub gives: Gives,
     /// A program of the course: it has the course's command line and exit statuses.
     pub ours: bool,
     /// The system calls that its first thread may sleep in; empty: any.
     pub asleep_in: &'static [&'static str],
+    /// In which order it answers clients that are ready together.
     pub order: Order,
     /// The checks that it cannot hold, by nature, and why.
     pub exceptions: Vec<(String, String)>,
@@ -121,13 +124,18 @@ pub fn is_lost(why: &str) -> bool {
 /// The word at the start of a line of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// It holds.
     Ok,
+    /// It does not hold.
     Short,
+    /// It does not hold, and the program says why.
     Except,
+    /// It could not be seen here, or was not asked.
     Unseen,
 }
 
 impl Status {
+    /// As it stands in the report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -173,6 +181,7 @@ impl Subject {
         format!("{name}: {}", typed(&command))
     }
 
+    /// Why it cannot hold this check, if it says so.
     pub fn exception(&self, check: &str) -> Option<&str> {
         let declared = self.exceptions.iter().find(|(name, _)| name == check)?;
         Some(&declared.1)

@@ -13,7 +13,9 @@ use nix::{
 /// The CPUs that a measurement uses.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpus {
+    /// The server's.
     pub server: usize,
+    /// The one that the load runs on.
     pub clients: usize,
 }
 

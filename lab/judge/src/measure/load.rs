@@ -26,19 +26,23 @@ pub struct Load {
     pub clients: usize,
     /// Bytes in a message; at least one.
     pub size: usize,
+    /// How long they talk.
     pub time: Duration,
 }
 
 /// What the clients saw.
 #[derive(Clone, Debug)]
 pub struct Answers {
+    /// How many were answered.
     pub messages: u64,
+    /// From the first message to the last answer.
     pub time: Duration,
     /// Of each message from its sending to the last byte of its answer, in nanoseconds, sorted.
     waits: Vec<u32>,
 }
 
 impl Answers {
+    /// Messages answered in a second.
     pub fn per_second(&self) -> f64 {
         self.messages as f64 / self.time.as_secs_f64()
     }
@@ -67,11 +71,7 @@ struct Talker {
 /// # Errors
 ///
 /// In words, when the server refuses, closes, or does not answer.
-pub fn load(
-    addr: SocketAddr,
-    load: Load,
-    mut mark: impl FnMut(),
-) -> Result<Answers, String> {
+pub fn load(addr: SocketAddr, load: Load, mut mark: impl FnMut()) -> Result<Answers, String> {
     let words = |error| format!("the load: {}", reason(&error));
     let message = vec![b'a'; load.size];
     let mut buffer = vec![0; 64 << 10];

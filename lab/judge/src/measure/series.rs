@@ -5,6 +5,7 @@
 pub struct Series(Vec<f64>);
 
 impl Series {
+    /// The value of one more round.
     pub fn add(&mut self, value: f64) {
         self.0.push(value);
         self.0.sort_by(f64::total_cmp);

@@ -26,8 +26,9 @@ pub struct Strace(PathBuf);
 pub struct Call {
     /// Who called: the number of the thread.
     pub thread: String,
-    /// When, by the system's clock, and how long it took; unknown for one that did not return.
+    /// When, by the clock of the system.
     pub began: Duration,
+    /// How long it took; `None` for one that did not return.
     pub took: Option<Duration>,
     /// `epoll_wait`
     pub name: String,
@@ -35,9 +36,9 @@ pub struct Call {
     pub text: String,
 }
 
-#[cfg(test)]
 impl Call {
     /// A call for a test that asks neither who made it nor when.
+    #[must_use]
     pub fn sample(name: &str, text: &str) -> Self {
         let (thread, began, took) = (String::new(), Duration::ZERO, None);
         Self { thread, began, took, name: name.to_owned(), text: text.to_owned() }
@@ -55,6 +56,7 @@ pub struct Trace {
 
 /// A server whose calls are written down.
 pub struct Traced {
+    /// The server under strace.
     pub server: Server,
     /// strace writes in blocks: the file is complete only when it has ended.
     file: File,

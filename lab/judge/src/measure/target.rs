@@ -12,6 +12,7 @@ use std::ffi::OsString;
 pub struct Target {
     /// What the tables call it.
     pub name: String,
+    /// What is started.
     pub subject: Subject,
 }
 

@@ -38,6 +38,7 @@ const BECOME: &str = r#"echo "started $$" >&0 && exec "$@" </dev/null"#;
 /// A child process. Dropping it kills it, its descendants, and what they left in the background.
 #[derive(Debug)]
 pub struct Process {
+    /// For its output, which is piped.
     pub child: Child,
     pid: i32,
     /// In the environment of all that it starts.
@@ -67,6 +68,7 @@ impl Process {
         Ok(Self { child, pid, mark, ended: None })
     }
 
+    /// Its process number.
     pub fn pid(&self) -> i32 {
         self.pid
     }
@@ -98,6 +100,7 @@ impl Process {
         stopped.unwrap_or_else(|| Err("SIGSTOP does not stop it".into()))
     }
 
+    /// SIGCONT, after [`stop`](Self::stop).
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -178,8 +181,11 @@ impl Drop for Process {
 pub struct Finished {
     /// `None` when it was still running at the deadline, or a signal ended it.
     pub status: Option<i32>,
+    /// How it ended, in words.
     pub how: String,
+    /// All of it.
     pub stdout: String,
+    /// All of it.
     pub stderr: String,
 }
 

@@ -31,13 +31,17 @@ pub fn children(pid: i32) -> Vec<i32> {
 
 /// Where a process belongs.
 pub struct Place {
+    /// Of the program, cut by the system to 15 letters.
     pub name: String,
     /// It has ended, and was not waited for.
     pub ended: bool,
+    /// The number of its process group.
     pub group: i32,
+    /// The number of its session.
     pub session: i32,
 }
 
+/// Where process `pid` belongs; `None` when it is gone, or the system does not tell.
 pub fn place(pid: i32) -> Option<Place> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     let (name, rest) = (stat.find('(')? + 1, stat.rfind(')')?);

@@ -24,6 +24,7 @@ pub(super) const MARK: &str = "LAB_SUBJECT";
 /// A process that is left over.
 #[derive(Debug)]
 pub struct Stray {
+    /// Its process number.
     pub pid: i32,
     name: String,
 }

@@ -11,11 +11,13 @@ use super::subject::{Gives, Seen, Subject};
 
 /// One point of the contract.
 pub struct Check {
+    /// As in `lab check --only NAME`.
     pub name: &'static str,
     /// What a server that holds it has understood.
     pub teaches: [&'static str; 2],
     /// What the server must do by itself for the question to make sense.
     pub needs: Gives,
+    /// Drives the server, and says what was seen.
     pub run: fn(&Subject) -> Seen,
 }
 
