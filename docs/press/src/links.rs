@@ -4,6 +4,7 @@ use super::chapters::Course;
 use super::page::{Link, Page};
 use super::{Problem, resolve};
 use judge::reading::fragments;
+use percent_encoding::percent_decode_str;
 
 /// Every relative link has its file, every fragment its heading. The course is checked without a
 /// network, so that a web address only has to look like one.
@@ -31,19 +32,11 @@ fn judge(course: &Course, page: &Page, link: &Link) -> Result<(), String> {
             return web_address(scheme, rest).ok_or(format!("“{dest}” is no web address"));
         }
     }
-    let (address, fragment) = match dest.split_once('#') {
-        Some((address, fragment)) => (address, Some(fragment)),
-        None => (dest, None),
-    };
-    if dest.is_empty() || address.starts_with('/') {
+    if dest.is_empty() || dest.starts_with('/') {
         return Err(format!("“{dest}” should be relative to this page, such as 04-select.md"));
     }
-    let target = if address.is_empty() {
-        page.path.clone()
-    } else {
-        resolve(&page.path, &decoded(address))
-            .ok_or_else(|| format!("{dest} leads out of the project"))?
-    };
+    let (target, fragment) =
+        target(page, dest).ok_or_else(|| format!("{dest} leads out of the project"))?;
     if !course.root.join(&target).exists() {
         return Err(format!("there is no {target} (written {dest})"));
     }
@@ -55,7 +48,6 @@ fn judge(course: &Course, page: &Page, link: &Link) -> Result<(), String> {
         return Err(format!("{dest}: only pages of the course have fragments; name the item"));
     };
     let slugs = slugs(chapter);
-    let fragment = decoded(fragment);
     if slugs.contains(&fragment) {
         return Ok(());
     }
@@ -76,31 +68,23 @@ fn web_address(scheme: &str, rest: &str) -> Option<()> {
     (sound && !rest.contains(char::is_whitespace)).then_some(())
 }
 
+/// What a link of `page` leads to: a path from the root of the project, and a fragment of it. None
+/// if it leads out of the project.
+pub(super) fn target(page: &Page, dest: &str) -> Option<(String, Option<String>)> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (address, fragment) = match dest.split_once('#') {
+        Some((address, fragment)) => (address, Some(decoded(fragment))),
+        None => (dest, None),
+    };
+    if address.is_empty() {
+        return Some((page.path.clone(), fragment));
+    }
+    Some((resolve(&page.path, &decoded(address))?, fragment))
+}
+
 /// The fragments of a page.
 pub(super) fn slugs(page: &Page) -> Vec<String> {
     fragments(page.headings.iter().map(|heading| heading.text.as_str()))
-}
-
-/// `%E4%B8%AD` as the characters it stands for.
-pub(super) fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        let (before, escape) = rest.split_at(at);
-        bytes.extend_from_slice(before.as_bytes());
-        match escape.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &escape[3..];
-            }
-            None => {
-                bytes.push(b'%');
-                rest = &escape[1..];
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -114,10 +98,5 @@ mod tests {
         {
             assert!(web_address(scheme, rest).is_none(), "{scheme}:{rest}");
         }
-    }
-
-    #[test]
-    fn percent_escapes_are_characters() {
-        assert_eq!(decoded("%E4%B8%AD-100%"), "中-100%");
     }
 }

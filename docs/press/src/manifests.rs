@@ -2,6 +2,7 @@
 
 use super::{names, read};
 use std::path::Path;
+use toml::{Table, Value};
 
 /// A package of the workspace.
 pub(super) struct Package {
@@ -21,15 +22,16 @@ impl Package {
 
 /// The members of the workspace under `root`.
 pub(super) fn packages(root: &Path) -> Vec<Package> {
-    let workspace = read(root, "Cargo.toml").unwrap_or_default();
-    let members = value(&workspace, "[workspace]", "members").unwrap_or_default();
-    // The quoted words of ["client", "common"].
-    members.split('"').skip(1).step_by(2).filter_map(|member| package(root, member)).collect()
+    let workspace = manifest(root, "Cargo.toml").unwrap_or_default();
+    let members = workspace.get("workspace").and_then(|table| table.get("members")?.as_array());
+    let members = members.into_iter().flatten().filter_map(Value::as_str);
+    members.filter_map(|member| package(root, member)).collect()
 }
 
 fn package(root: &Path, member: &str) -> Option<Package> {
-    let manifest = read(root, &format!("{member}/Cargo.toml")).ok()?;
-    let name = unquoted(&value(&manifest, "[package]", "name")?);
+    let manifest = manifest(root, &format!("{member}/Cargo.toml"))?;
+    let about = |key| Some(manifest.get("package")?.get(key)?.as_str()?.to_owned());
+    let name = about("name")?;
     let programs = |folder: &str| -> Vec<_> {
         let files = names(root, &format!("{member}/{folder}"));
         files.iter().map(|file| file.strip_suffix(".rs").unwrap_or(file).to_owned()).collect()
@@ -38,40 +40,16 @@ fn package(root: &Path, member: &str) -> Option<Package> {
     if root.join(member).join("src/main.rs").is_file() {
         binaries.push(name.clone());
     }
-    let default = value(&manifest, "[package]", "default-run").map(|v| unquoted(&v));
-    Some(Package { name, binaries, examples, default })
+    Some(Package { default: about("default-run"), name, binaries, examples })
 }
 
-fn unquoted(text: &str) -> String {
-    text.trim_matches('"').to_owned()
-}
-
-/// `key` of a table of a manifest; an array may run over several lines. Cargo has checked the
-/// syntax before this runs, so that these few forms are enough.
-fn value(manifest: &str, table: &str, key: &str) -> Option<String> {
-    let mut lines = manifest.lines().map(str::trim).skip_while(|line| *line != table).skip(1);
-    let mut value = lines.by_ref().take_while(|line| !line.starts_with('[')).find_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim() == key).then(|| value.trim().to_owned())
-    })?;
-    while value.starts_with('[') && !value.ends_with(']') {
-        value.push_str(lines.next()?);
-    }
-    Some(value)
+fn manifest(root: &Path, path: &str) -> Option<Table> {
+    read(root, path).ok()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_manifest_is_read_as_far_as_needed() {
-        let text = "[workspace]\nmembers = [\n  \"a\",\n  \"b\",\n]\n\n[package]\n#default-run = \"x\"\nname = \"c\"\n";
-        assert_eq!(value(text, "[workspace]", "members").as_deref(), Some("[\"a\",\"b\",]"));
-        assert_eq!(value(text, "[package]", "name").map(|v| unquoted(&v)).as_deref(), Some("c"));
-        assert_eq!(value(text, "[package]", "default-run"), None);
-        assert_eq!(value(text, "[workspace]", "name"), None);
-    }
 
     #[test]
     fn this_workspace_runs_lab() {

@@ -1,12 +1,12 @@
 //! The map appendix and the annotated notes lead to what they name: a link whose text ends with `…`
 //! is the beginning of a paragraph in the section that it points at.
 
+use super::Problem;
 use super::chapters::{Course, Pair};
-use super::links::{decoded, slugs};
+use super::links::{slugs, target};
 use super::manifests::packages;
 use super::notes::article;
 use super::page::{GAP, Link, Page};
-use super::{Problem, resolve};
 
 const MAP: &str = "docs/en/a-map.md";
 
@@ -51,12 +51,10 @@ fn named(page: &Page) -> Vec<&Link> {
 /// The page and the number of the section that a link leads to, if its words begin a paragraph
 /// there.
 fn place<'a>(course: &'a Course, page: &Page, link: &Link) -> Result<(&'a str, usize), String> {
-    let (address, fragment) =
-        link.dest.split_once('#').ok_or("a paragraph is in a section: add #…")?;
     // What is wrong with the address itself, `links` says.
-    let target = resolve(&page.path, address).and_then(|path| course.page(&path));
-    let target = target.ok_or_else(|| format!("{address} is no page"))?;
-    let fragment = decoded(fragment);
+    let (path, fragment) = target(page, &link.dest).ok_or("it leads out of the project")?;
+    let fragment = fragment.ok_or("a paragraph is in a section: add #…")?;
+    let target = course.page(&path).ok_or_else(|| format!("{path} is no page"))?;
     let section = slugs(target).iter().position(|slug| *slug == fragment);
     let section = section.ok_or_else(|| format!("no section #{fragment}"))? + 1;
     let words = plain(link.text.trim_end_matches('…').chars());

@@ -3,6 +3,7 @@
 //! [`check`](crate::check) judges what any server does; a `Rig` is for the tests that a program has
 //! of its own, which follow what it says.
 
+use crate::dial;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -15,8 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must come. A loaded machine is slow; a defect waits for ever.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub use crate::dial::PATIENCE;
 
 /// A running program. It is killed when the rig is dropped.
 #[derive(Debug)]
@@ -230,11 +230,7 @@ fn delivered() {}
 /// If nobody accepts.
 #[must_use]
 pub fn connect(addr: SocketAddr) -> TcpStream {
-    let client = TcpStream::connect_timeout(&addr, PATIENCE).expect("the server accepts");
-    client.set_read_timeout(Some(PATIENCE)).expect("not zero");
-    client.set_write_timeout(Some(PATIENCE)).expect("not zero");
-    client.set_nodelay(true).expect("an open socket");
-    client
+    dial::connect(addr).expect("the server accepts")
 }
 
 /// Reads exactly `count` bytes, as text.

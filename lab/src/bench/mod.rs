@@ -10,8 +10,9 @@ mod report;
 
 use clap::Args;
 use judge::check::programs;
-use judge::check::report::{complain, unread};
+use judge::check::report::complain;
 use judge::check::subject::Gives;
+use judge::ended::{Ended, exit};
 use judge::language::{Language, said};
 use judge::measure::strace::Strace;
 use judge::measure::{Cpus, Load, Target};
@@ -104,32 +105,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Why there is nothing to show.
-enum Ended {
-    Usage(String),
-    Failed(String),
-}
-
 /// Runs `lab bench`.
 #[must_use]
 pub fn main(args: &BenchArgs) -> ExitCode {
     args.lang.speak();
-    let printed = targets(args).and_then(|targets| {
-        let measured = measure(&targets, args).map_err(Ended::Failed)?;
-        Ok(report::print(&measured, args).inspect_err(unread).is_ok())
-    });
-    match printed {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(Ended::Usage(why)) => {
-            complain(&why);
-            ExitCode::from(2)
-        }
-        Err(Ended::Failed(why)) => {
-            complain(&why);
-            ExitCode::FAILURE
-        }
-    }
+    exit(targets(args).and_then(|targets| {
+        report::print(&measure(&targets, args)?, args)?;
+        Ok(0)
+    }))
 }
 
 /// Everything that is to be measured, built.
@@ -171,7 +154,7 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
             "编译 {}（第一次要几分钟）",
             row.binary
         ));
-        targets.push(Target::row(row).map_err(Ended::Failed)?);
+        targets.push(Target::row(row)?);
     }
     targets.extend(args.vs.iter().map(|command| named_after(command)));
     if args.peers {
@@ -179,7 +162,7 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
             "building the peers (a few minutes the first time)",
             "编译用来对比的服务端（第一次要几分钟）"
         ));
-        targets.extend(peers::all().map_err(Ended::Failed)?);
+        targets.extend(peers::all()?);
     }
     bar.finish_and_clear();
     Ok(targets)

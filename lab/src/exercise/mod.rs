@@ -14,7 +14,8 @@ use judge::check::report::Report;
 use judge::check::server::{Server, Start};
 use judge::check::subject::{Gives, Status, Subject};
 use judge::check::suite::{self, CHECKS};
-use judge::check::{Ended, ask, names, status};
+use judge::check::{ask, names};
+use judge::ended::{Ended, exit};
 use judge::language::Language;
 use judge::progress::{while_building, while_saying};
 use judge::table::say;
@@ -61,7 +62,7 @@ pub struct ExerciseArgs {
 pub fn main(args: &ExerciseArgs) -> ExitCode {
     args.lang.speak();
     suite::descriptor_limit();
-    status(match &args.name {
+    exit(match &args.name {
         None => list(args).map(|()| 0).map_err(Ended::from),
         Some(name) => named(name).and_then(|exercise| judged(exercise, args)),
     })
@@ -102,9 +103,9 @@ fn judged(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
             binary
         })
     };
-    let subject = row.subject(&binary.map_err(Ended::Failed)?);
+    let subject = row.subject(&binary?);
     // One that does not run at all is one line, not one for each check.
-    Server::try_start(&subject, Start::default()).map(drop).map_err(Ended::Failed)?;
+    Server::try_start(&subject, Start::default()).map(drop)?;
     let mut report = Report::new();
     report.heading(&subject.heading())?;
     let judged = Judged { exercise, args, report };

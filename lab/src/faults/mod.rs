@@ -16,7 +16,8 @@ use judge::built::built;
 use judge::check::programs::{self, Program};
 use judge::check::subject::{Status, Subject};
 use judge::check::suite::{CHECKS, Check};
-use judge::check::{Ended, ask, status, suite};
+use judge::check::{ask, suite};
+use judge::ended::{Ended, exit};
 use judge::language::Language;
 use judge::progress::{while_building, while_saying};
 use known::Mistake;
@@ -81,7 +82,7 @@ pub fn main(args: &FaultsArgs) -> ExitCode {
         args.names.iter().flat_map(named).collect()
     };
     let mut report = Report::new(args.lang);
-    status(if chosen.is_empty() {
+    exit(if chosen.is_empty() {
         report.list().map(|()| 0).map_err(Ended::from)
     } else {
         make(&chosen, args, &mut report)
@@ -108,14 +109,14 @@ fn make(
 fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result<Outcome, Ended> {
     let row = mistake.row();
     // From here to the end of the judgement the copy is ours alone.
-    let copied = report.while_queueing(Copied::lock).map_err(Ended::Failed)?;
-    let change = copied.change(mistake).map_err(Ended::Failed)?;
+    let copied = report.while_queueing(Copied::lock)?;
+    let change = copied.change(mistake)?;
     report.mistake(mistake, &change)?;
     if !row.here {
         return Ok(Outcome::LeftOut);
     }
     let built_copy = while_building(row.binary, || copied.build(row));
-    let changed = row.subject(&built_copy.map_err(Ended::Failed)?);
+    let changed = row.subject(&built_copy?);
     let checks: Vec<_> = CHECKS
         .iter()
         .filter(|check| args.every_check || mistake.checks.contains(&check.name))
@@ -124,7 +125,7 @@ fn make_one(mistake: &Mistake, args: &FaultsArgs, report: &mut Report) -> Result
     let found = judge(&changed, &checks, report)?;
     drop(copied);
     let original = while_building(row.binary, || built(row.package, row.binary));
-    let original = row.subject(&original.map_err(Ended::Failed)?);
+    let original = row.subject(&original?);
     report.original(row)?;
     let held = judge(&original, &checks, report)?;
     Ok(outcome(mistake, &found, &held))

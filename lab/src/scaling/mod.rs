@@ -12,9 +12,9 @@ use comfy_table::ColumnConstraint;
 use common::reason;
 use data::{Data, Row};
 use judge::check::programs::{self, Program};
-use judge::check::report::{complain, unread};
 use judge::check::server::Server;
 use judge::check::subject::Gives;
+use judge::ended::{Ended, exit};
 use judge::language::Language;
 use judge::measure::{Cpus, Load, Target, crowd, load};
 use judge::process::observe;
@@ -85,16 +85,10 @@ struct Measured {
     limit: Option<String>,
 }
 
-/// Why there is nothing to show.
-enum Ended {
-    Usage(String),
-    Failed(String),
-}
-
 /// Runs `lab scaling`.
 #[must_use]
 pub fn main(args: &ScalingArgs) -> ExitCode {
-    outcome(&run(args, |data| draw(data, args)))
+    exit(run(args, |data| draw(data, args)))
 }
 
 /// Measures what the chapters show, and writes the points to this folder.
@@ -107,40 +101,26 @@ pub fn record(folder: PathBuf) -> ExitCode {
         output: folder,
         lang: Language::of_environment(),
     };
-    outcome(&run(&args, |_| Ok(String::new())))
-}
-
-fn outcome(done: &Result<bool, Ended>) -> ExitCode {
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(Ended::Usage(why)) => {
-            complain(why);
-            ExitCode::from(2)
-        }
-        Err(Ended::Failed(why)) => {
-            complain(why);
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&args, |_| Ok(String::new())))
 }
 
 /// Measures, writes the points, and reports. `also`: what else is written, and what is said of it.
 fn run(
     args: &ScalingArgs,
     also: impl FnOnce(&Data) -> Result<String, String>,
-) -> Result<bool, Ended> {
+) -> Result<usize, Ended> {
     args.lang.speak();
     let mut servers = servers(args)?;
     // Before the minutes of measuring, not after them.
-    writable(&args.output).map_err(Ended::Failed)?;
-    let data = measure(&mut servers, args).map_err(Ended::Failed)?;
+    writable(&args.output)?;
+    let data = measure(&mut servers, args)?;
     let points = args.output.join(POINTS);
     let written = File::create(&points).and_then(|file| data.write(file));
-    written.map_err(|error| Ended::Failed(cannot_write(&points, &error)))?;
-    let words = also(&data).map_err(Ended::Failed)?;
-    let said = report(&data, &servers, args).and_then(|()| say(&words));
-    Ok(said.inspect_err(unread).is_ok())
+    written.map_err(|error| cannot_write(&points, &error))?;
+    let words = also(&data)?;
+    report(&data, &servers, args)?;
+    say(&words)?;
+    Ok(0)
 }
 
 /// The folder that the files go to is there, and can be written to.
@@ -188,7 +168,7 @@ fn servers(args: &ScalingArgs) -> Result<Vec<Measured>, Ended> {
             continue;
         }
         bar.set_message(format!("building {} (a few minutes the first time)", row.binary));
-        servers.push(Measured::new(row, most).map_err(Ended::Failed)?);
+        servers.push(Measured::new(row, most)?);
     }
     bar.finish_and_clear();
     Ok(servers)

@@ -11,13 +11,13 @@ mod stage;
 use clap::Args;
 use judge::built::built;
 use judge::check::programs::{self, PROGRAMS, Program};
-use judge::check::report::{complain, unread};
 use judge::check::subject::Gives;
+use judge::ended::{Ended, exit};
 use judge::language::Language;
 use judge::table::say;
 use screen::Screen;
 use script::Script;
-use stage::{Ended, Stage};
+use stage::Stage;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,30 +56,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[must_use]
 pub fn main(args: &TourArgs) -> ExitCode {
     args.lang.speak();
-    let Some(name) = &args.name else {
-        return exit(list(args.lang).map_err(Ended::from));
+    let done = match &args.name {
+        None => list(args.lang).map_err(Ended::from),
+        Some(name) => named(name).map_err(Ended::Usage).and_then(|row| tour(row, args)),
     };
-    match named(name) {
-        Ok(row) => exit(tour(row, args)),
-        Err(why) => {
-            complain(&why);
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn exit(ended: Result<(), Ended>) -> ExitCode {
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Ended::Unread(error)) => {
-            unread(&error);
-            ExitCode::FAILURE
-        }
-        Err(Ended::Failed(why)) => {
-            complain(&why);
-            ExitCode::FAILURE
-        }
-    }
+    exit(done.map(|()| 0))
 }
 
 /// Those that answer by themselves. The others have nothing to tell two clients.

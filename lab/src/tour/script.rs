@@ -1,8 +1,9 @@
 //! What the clients do, and the notes' words on it.
 
-use super::stage::{Ended, Stage};
+use super::stage::Stage;
 use judge::check::programs::Program;
 use judge::check::subject::Gives;
+use judge::ended::Ended;
 use judge::language::Language;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,6 +6,7 @@ use super::screen::Screen;
 use common::{python_bytes, reason};
 use judge::check::programs::Program;
 use judge::check::subject::Subject;
+use judge::ended::Ended;
 use judge::language::Language;
 use judge::process::{Process, observe, soon};
 use std::ffi::OsString;
@@ -28,26 +29,6 @@ const NO_ANSWER: Duration = Duration::from_millis(300);
 
 /// One pipe for both outputs, or nobody could say which of two lines came first.
 const ONE_PIPE: &str = r#"exec "$@" 2>&1"#;
-
-/// Why a tour did not come to its end.
-#[derive(Debug)]
-pub(super) enum Ended {
-    Failed(String),
-    Unread(io::Error),
-}
-
-impl From<String> for Ended {
-    fn from(why: String) -> Self {
-        Self::Failed(why)
-    }
-}
-
-/// Only what is written to the screen: errors of sockets get words where they happen.
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Unread(error)
-    }
-}
 
 type Played<T = ()> = Result<T, Ended>;
 

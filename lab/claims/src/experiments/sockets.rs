@@ -26,11 +26,7 @@ pub(super) fn listener() -> io::Result<TcpListener> {
 
 /// A client of `listener`, connected, and never waiting for ever.
 pub(super) fn client_of(listener: &TcpListener) -> io::Result<TcpStream> {
-    let client = TcpStream::connect_timeout(&listener.local_addr()?, PATIENCE)?;
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.set_write_timeout(Some(PATIENCE))?;
-    client.set_nodelay(true)?;
-    Ok(client)
+    judge::dial::connect(listener.local_addr()?)
 }
 
 /// A connection: the client's end and the server's, which does not block.

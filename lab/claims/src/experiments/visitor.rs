@@ -1,7 +1,7 @@
 //! A client of one byte: it asks, and sees when it is answered.
 
 use common::{interrupted, reason};
-use socket2::SockRef;
+use judge::dial::{connect, reset_on_close};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -15,10 +15,8 @@ pub(super) struct Visitor(TcpStream);
 
 impl Visitor {
     pub(super) fn connect(addr: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect_timeout(&addr, PATIENCE)?;
-        socket.set_nodelay(true)?;
-        // Leaving resets: no port of ours stays behind in TIME_WAIT.
-        SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+        let socket = connect(addr)?;
+        reset_on_close(&socket)?;
         Ok(Self(socket))
     }
 

@@ -3,10 +3,10 @@
 //! Each writes and reads at once. One that wrote 8 MiB before reading a byte would judge the
 //! kernel's buffers, not the server: with a bounded server both sides would wait for ever.
 
-use super::dial::dial;
 use super::meanwhile::Meanwhile;
 use super::subject::Fault;
 use super::text::{PERIOD, Text};
+use crate::dial::dial;
 use crate::language::said;
 use common::{interrupted, reason, would_block};
 use nix::errno::Errno;

@@ -5,7 +5,6 @@
 //! just whether it was enough: the figures are the lesson.
 
 pub mod client;
-mod dial;
 pub mod meanwhile;
 mod output;
 pub mod programs;
@@ -17,6 +16,7 @@ pub mod suite;
 mod text;
 
 use crate::built::built;
+use crate::ended::{Ended, exit};
 use crate::language::{Language, Words, said};
 use crate::process::left_running;
 use crate::progress::while_saying;
@@ -109,43 +109,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
     } else {
         subjects(args).and_then(|subjects| judge(&subjects, args, &mut report))
     };
-    status(judged)
-}
-
-/// How a judge ends that found so many shortfalls.
-pub fn status(judged: Result<usize, Ended>) -> ExitCode {
-    match judged {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(Ended::Unread(error)) => {
-            report::unread(&error);
-            ExitCode::FAILURE
-        }
-        Err(Ended::Usage(why)) => {
-            report::complain(&why);
-            ExitCode::from(2)
-        }
-        Err(Ended::Failed(why)) => {
-            report::complain(&why);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Why nothing, or not everything, was judged.
-pub enum Ended {
-    /// The command line asks for what there is not.
-    Usage(String),
-    /// What was to be judged does not build or start.
-    Failed(String),
-    /// Standard output is closed.
-    Unread(io::Error),
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Unread(error)
-    }
+    exit(judged)
 }
 
 fn list(report: &mut Report) -> io::Result<()> {

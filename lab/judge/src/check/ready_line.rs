@@ -1,6 +1,6 @@
 //! The line in which a server says where it listens, in any of the ways in which servers say it.
 
-use super::dial::addresses;
+use crate::dial::addresses;
 use std::net::{IpAddr, SocketAddr};
 
 /// What a server says before its address, in any case.

@@ -1,11 +1,11 @@
 //! A server under judgement: started, found, asked, observed.
 
 use super::client::{Answer, Client, PATIENCE};
-use super::dial::{addresses, dial, serving};
 use super::meanwhile::Meanwhile;
 use super::output::{Narration, Output};
 use super::ready_line::Announced;
 use super::subject::{Fault, Gives, Seen, Subject, is_lost, short, unseen};
+use crate::dial::{addresses, dial, serving};
 use crate::language::{Language, Words, said};
 use crate::process::observe;
 use crate::process::{Process, Stray, soon, typed};

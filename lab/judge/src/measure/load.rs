@@ -4,16 +4,14 @@
 //! much it can do, and the latency is that of a server with this many clients and no queue of its
 //! own making. All clients are one thread on mio, so that the load costs little beside the server.
 
+use crate::dial::{self, PATIENCE};
 use common::{interrupted, reason, would_block};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long no answer at all may come before the load gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Caches, buffers and the CPU's own clock are warm after this.
 const WARM_UP: Duration = Duration::from_millis(200);
 /// How many clients connect before the first of them is answered: less than any usual backlog.
@@ -235,14 +233,8 @@ fn lost(error: &std::io::Error) -> String {
 }
 
 fn connect(addr: SocketAddr) -> Result<std::net::TcpStream, String> {
-    let connected = std::net::TcpStream::connect_timeout(&addr, PATIENCE).and_then(|client| {
-        client.set_nodelay(true)?;
-        client.set_read_timeout(Some(PATIENCE))?;
-        client.set_write_timeout(Some(PATIENCE))?;
-        // Closing resets: thousands of ports in TIME_WAIT would be left behind otherwise.
-        SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
-        Ok(client)
-    });
+    let connected =
+        dial::connect(addr).and_then(|client| dial::reset_on_close(&client).map(|()| client));
     connected.map_err(|error| format!("cannot connect to {addr}: {}", reason(&error)))
 }
 

@@ -1,14 +1,17 @@
 //! Where a server is, and whether somebody serves there.
 
-use super::client::PATIENCE;
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+/// How long a step that must come may take: connecting, one read, one write. A loaded machine is
+/// slow; a defect never ends.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
 /// All addresses of HOST:PORT, each once: `localhost` has two, and a server may listen at either.
 /// One that listens at every address (0.0.0.0) is also at this machine's own.
-pub(super) fn addresses(addr: &str) -> Vec<SocketAddr> {
+pub(crate) fn addresses(addr: &str) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for mut addr in addr.to_socket_addrs().into_iter().flatten() {
         if addr.ip().is_unspecified() {
@@ -29,7 +32,11 @@ pub(super) fn addresses(addr: &str) -> Vec<SocketAddr> {
 /// Nobody has to listen at a port from which the system takes ports for connections: a new socket
 /// may be given just that port, and then connects to itself. It would read what it sends itself, a
 /// perfect echo.
-pub(super) fn dial(addr: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+///
+/// # Errors
+///
+/// As connect(2) has them; ConnectionRefused also for a socket that reached itself.
+pub fn dial(addr: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&addr, patience)?;
     if socket.local_addr()? != socket.peer_addr()? {
         return Ok(socket);
@@ -39,8 +46,30 @@ pub(super) fn dial(addr: SocketAddr, patience: Duration) -> io::Result<TcpStream
     Err(ErrorKind::ConnectionRefused.into())
 }
 
+/// A connection for blocking reads and writes, which fail when one takes longer than [`PATIENCE`].
+///
+/// # Errors
+///
+/// As [`dial`].
+pub fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let client = dial(addr, PATIENCE)?;
+    client.set_nodelay(true)?;
+    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(PATIENCE))?;
+    Ok(client)
+}
+
+/// Closing resets: a client that comes and goes thousands of times leaves no port in TIME_WAIT.
+///
+/// # Errors
+///
+/// As setsockopt(2) has them.
+pub fn reset_on_close(client: &TcpStream) -> io::Result<()> {
+    SockRef::from(client).set_linger(Some(Duration::ZERO))
+}
+
 /// The first of these addresses at which a connection is accepted.
-pub(super) fn serving(addrs: &[SocketAddr]) -> Option<SocketAddr> {
+pub(crate) fn serving(addrs: &[SocketAddr]) -> Option<SocketAddr> {
     addrs.iter().copied().find(|&addr| dial(addr, PATIENCE).is_ok())
 }
 
