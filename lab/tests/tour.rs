@@ -20,8 +20,8 @@ fn tour(args: &[&str]) -> String {
     let text = String::from_utf8(stdout).expect("text");
     assert!(status.success() && stderr.is_empty(), "{}{text}", String::from_utf8_lossy(&stderr));
     assert!(!text.contains('\x1b'), "colours are for terminals");
-    // The tour is over: nobody listens any more. (A socket that a request of io_uring holds is closed
-    // by the kernel in its own time.)
+    // The tour is over: nobody listens any more. (A socket that a request of io_uring holds is
+    // closed by the kernel in its own time.)
     let addr = text.lines().find_map(|line| line.split_once("│ listening on "));
     let (_, addr) = addr.expect("the server says where it listens");
     let deadline = Instant::now() + Duration::from_secs(20);

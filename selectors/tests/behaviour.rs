@@ -281,8 +281,8 @@ fn the_end_of_input_is_readable<B: Backend>() {
     assert_eq!(ready(&mut selector), [(1, EVENT_READ)], "the end stays the end");
 }
 
-/// A socket's hang-up comes with the end of input. A pipe's has no other flag beside it on Linux, and
-/// a backend that looks for "data" would wait for ever.
+/// A socket's hang-up comes with the end of input. A pipe's has no other flag beside it on Linux,
+/// and a backend that looks for "data" would wait for ever.
 fn a_hang_up_that_comes_alone_is_readable<B: Backend>() {
     let mut selector = Selector::<B, OwnedFd, ()>::new().expect("descriptors are free");
     let (reader, writer) = nix::unistd::pipe().expect("descriptors are free");

@@ -1,5 +1,5 @@
-//! The three servers, by what they say: which callback stands in a key, when a queue is watched, and
-//! who switches to whom.
+//! The three servers, by what they say: which callback stands in a key, when a queue is watched,
+//! and who switches to whom.
 
 use judge::rig::{Rig, connect, read_text};
 use std::io::Write;

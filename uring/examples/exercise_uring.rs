@@ -127,8 +127,8 @@ impl Server {
         info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
         lent.extend_from_slice(connection.queue().waiting());
         connection.queue_mut().advance(lent.len());
-        // SAFETY: only `sent` touches it, at the completion; and a client that is dropped before leaves
-        // it behind.
+        // SAFETY: only `sent` touches it, at the completion; and a client that is dropped before
+        // leaves it behind.
         unsafe { self.ring.lend(client, connection, lent) };
     }
 

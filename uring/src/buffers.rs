@@ -19,8 +19,8 @@ const COUNT: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Buffers that are shared with the kernel.
 pub struct Buffers {
-    /// What is lent: an address, a length and a number each. The kernel takes from the front, we put
-    /// in at the back, so neither has to wait for the other.
+    /// What is lent: an address, a length and a number each. The kernel takes from the front, we
+    /// put in at the back, so neither has to wait for the other.
     ring: *mut BufRingEntry,
     /// Where the next one goes. The kernel reads a copy of it, in the ring itself.
     tail: u16,
@@ -39,8 +39,8 @@ impl Buffers {
     pub fn new(submitter: &Submitter<'_>, size: usize) -> io::Result<Self> {
         let count = (MEMORY / size).clamp(*COUNT.start(), *COUNT.end());
         let count = 1_u16 << count.ilog2();
-        // Never freed. Closing the ring does not wait until the kernel has finished with it, so only
-        // the end of the process can say that nobody writes here any more.
+        // Never freed. Closing the ring does not wait until the kernel has finished with it, so
+        // only the end of the process can say that nobody writes here any more.
         let ring: *mut BufRingEntry =
             std::ptr::from_mut(Box::leak(Box::new(Page([0; 65536])))).cast();
         let memory = vec![0; usize::from(count) * size].leak().as_mut_ptr();
@@ -55,9 +55,9 @@ impl Buffers {
     /// What a completion brought: ours to read until the buffer is put back.
     pub fn get(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < self.count && length <= self.size, "the kernel said so");
-        // The kernel writes only while we are in io_uring_enter (DEFER_TASKRUN), and the slice, which
-        // borrows the ring, does not live that long.
-        // SAFETY: within the memory, by the assertion; the memory lives as long as the process.
+        // The kernel writes only while we are in io_uring_enter (DEFER_TASKRUN), and the slice,
+        // which borrows the ring, does not live that long. SAFETY: within the memory, by the
+        // assertion; the memory lives as long as the process.
         unsafe {
             std::slice::from_raw_parts(self.memory.add(usize::from(number) * self.size), length)
         }

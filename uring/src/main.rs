@@ -1,9 +1,10 @@
 //! Asynchronous I/O: the kernel receives, copies, and then tells (`io_uring(7)`).
 //!
 //! The fifth model of note S2, section 5, which the notes explain and never run. In all the others
-//! the kernel says "you may receive now", and the program's next call copies the bytes. Here we ask once,
-//! "receive from this client, as long as it is there", and next we hear "here are five bytes". The
-//! loop has one system call, io_uring_enter: it hands over what is to be sent, and then sleeps.
+//! the kernel says "you may receive now", and the program's next call copies the bytes. Here we ask
+//! once, "receive from this client, as long as it is there", and next we hear "here are five
+//! bytes". The loop has one system call, io_uring_enter: it hands over what is to be sent, and then
+//! sleeps.
 //!
 //! ```text
 //! cargo run -p uring             # in one terminal

@@ -108,6 +108,7 @@ fn twenty_thousand_clients_leave_nothing_behind() {
     writing.join().expect("it does not panic").expect("the server took it all");
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.process())).expect("it is there");
     let open = open.count();
-    // Three standard ones, the listener, the ring, the last client; and what `cargo test` left open.
+    // Three standard ones, the listener, the ring, the last client; and what `cargo test` left
+    // open.
     assert!(open < 20, "{open} descriptors are open");
 }

@@ -209,7 +209,8 @@ impl Ended {
     }
 }
 
-/// `program | head -1`: its reader leaves after the first line, and it neither complains nor panics.
+/// `program | head -1`: its reader leaves after the first line, and it neither complains nor
+/// panics.
 pub fn head(program: &str, address: &str) {
     let mut child = Command::new(program)
         .args(["--addr", address])

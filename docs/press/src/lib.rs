@@ -7,6 +7,7 @@
 
 mod chapters;
 mod commands;
+mod comments;
 mod figures;
 mod images;
 mod ledger;
@@ -22,6 +23,7 @@ mod typography;
 
 pub use chapters::{Course, headings, pairs, summary, switch_lines};
 pub use commands::commands;
+pub use comments::comments;
 pub use figures::{FiguresArgs, drawings, main as figures};
 pub(crate) use figures::{SCALING, bless as draw_figures};
 pub use images::images;
@@ -82,7 +84,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 14] = [
+pub const CHECKS: [Check; 15] = [
     pairs,
     summary,
     switch_lines,
@@ -97,6 +99,7 @@ pub const CHECKS: [Check; 14] = [
     transcripts,
     map,
     notes,
+    comments,
 ];
 
 /// Everything that is wrong with the documents under `root`, in the order of the pages.

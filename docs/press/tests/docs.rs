@@ -81,3 +81,8 @@ fn the_map_leads_to_every_paragraph_that_it_names() {
 fn the_rows_of_the_notes_follow_their_articles() {
     holds(press::notes);
 }
+
+#[test]
+fn comments_are_no_wider_than_the_code() {
+    holds(press::comments);
+}

@@ -61,10 +61,10 @@ hello
 
 const CHAPTER: [&str; 2] = ["docs/en/01-waiting.md", "docs/zh/01-waiting.md"];
 
-/// The figures that blessing draws into every project: some page has to show each. What was measured
-/// is drawn where there is data.
+/// The figures that blessing draws into every project: some page has to show each. What was
+/// measured is drawn where there is data.
 fn figures_drawn() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures");
+    let folder = judge::reading::root().join("docs/figures");
     let files = fs::read_dir(folder).expect("the course has figures");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("ASCII"));
     let mut names: Vec<_> =
@@ -402,4 +402,12 @@ fn a_command_that_differs_or_cannot_run_is_found() {
     let project = Project::new();
     project.edit(CHAPTER[0], "```console", "```text");
     project.finds_among("docs/zh/01-waiting.md:", "this block is “console”, and in docs/en");
+}
+
+#[test]
+fn a_comment_wider_than_the_code_is_found() {
+    let project = Project::new();
+    let wide = format!("// {}", "wide ".repeat(20));
+    project.edit("demo/src/main.rs", "fn main() {}", &format!("{wide}\nfn main() {{}}"));
+    project.finds("demo/src/main.rs:8:", "a comment of 103 columns");
 }

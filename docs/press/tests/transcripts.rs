@@ -1,5 +1,6 @@
-//! What the pages show is what happens: every marked transcript is done again. `docs_damage.rs` does
-//! the quick checks; here programs run, and a page of its own shows that a wrong word is found.
+//! What the pages show is what happens: every marked transcript is done again. `docs_damage.rs`
+//! does the quick checks; here programs run, and a page of its own shows that a wrong word is
+//! found.
 
 use judge::reading::root;
 use press::{bless, check, replay};

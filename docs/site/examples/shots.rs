@@ -1,6 +1,6 @@
-//! Pictures of the pages for somebody to look at, in both themes on three screens:
-//! `cargo run --manifest-path docs/site/Cargo.toml --example shots [NAME]` builds the site, and takes the
-//! pages whose name contains `NAME`.
+//! Pictures of the pages for somebody to look at, in both themes on three screens. It builds the
+//! site, and takes the pages whose name contains `NAME`:
+//! `cargo run --manifest-path docs/site/Cargo.toml --example shots [NAME]`
 
 #[allow(dead_code)] // it asks the pages nothing
 #[path = "../tests/support/browser.rs"]

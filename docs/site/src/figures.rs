@@ -1,7 +1,7 @@
 //! The figures in both themes.
 //!
-//! A figure asks the system whether it should be dark. A page asks its reader (the brush in the menu
-//! bar), so that a dark picture could stand on a light page. Each figure is therefore painted
+//! A figure asks the system whether it should be dark. A page asks its reader (the brush in the
+//! menu bar), so that a dark picture could stand on a light page. Each figure is therefore painted
 //! twice, and `course.css` shows the one that suits the page.
 
 use crate::{read, write};

@@ -1,5 +1,5 @@
-//! `cargo run --manifest-path docs/site/Cargo.toml`: builds the course into a web site that opens from
-//! disk, in `target/site`, and says which page to open.
+//! `cargo run --manifest-path docs/site/Cargo.toml`: builds the course into a web site that opens
+//! from disk, in `target/site`, and says which page to open.
 
 use std::env;
 use std::io::{self, Write};

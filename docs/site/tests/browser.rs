@@ -1,7 +1,7 @@
 //! The built site in a real browser: opened from disk, as a reader does.
 //!
-//! Needs Chromium or Chrome; `--test links` is what can be checked without one. To look at the pages:
-//! `cargo run --manifest-path docs/site/Cargo.toml --example shots`.
+//! Needs Chromium or Chrome; `--test links` is what can be checked without one. To look at the
+//! pages: `cargo run --manifest-path docs/site/Cargo.toml --example shots`.
 
 #[path = "support/browser.rs"]
 mod chromium;
@@ -140,8 +140,8 @@ fn a_result_in_a_long_section_is_in_view() {
     browser.assert_content();
 }
 
-// An address with a question in it, as after a reload: mdBook may then read its index before it knows
-// of our search.
+// An address with a question in it, as after a reload: mdBook may then read its index before it
+// knows of our search.
 #[test]
 fn a_search_in_the_address_is_answered() {
     let mut browser = Browser::start();

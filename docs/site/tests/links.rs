@@ -47,7 +47,8 @@ fn html_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Without `.` and `..`, as a browser asks for it: no link may go through a folder that is not there.
+/// Without `.` and `..`, as a browser asks for it: no link may go through a folder that is not
+/// there.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {

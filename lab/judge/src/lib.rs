@@ -4,8 +4,8 @@
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
 //! - [`measure`]: load, idle clients, and figures with their spread.
-//! - [`mod@built`], [`process`], [`dial`], [`ended`], [`progress`], [`language`], [`reading`], [`table`], [`wrap`]: what the laboratory's
-//!   other rooms need as well.
+//! - [`mod@built`], [`process`], [`dial`], [`ended`], [`progress`], [`language`], [`reading`],
+//!   [`table`], [`wrap`]: what the laboratory's other rooms need as well.
 
 pub mod built;
 pub mod check;

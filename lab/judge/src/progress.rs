@@ -1,5 +1,5 @@
-//! At a terminal, a sign of life for what takes seconds. It is written to standard error, and nothing
-//! where that is no terminal.
+//! At a terminal, a sign of life for what takes seconds. It is written to standard error, and
+//! nothing where that is no terminal.
 
 use crate::language::said;
 use indicatif::{ProgressBar, ProgressStyle};

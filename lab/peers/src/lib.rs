@@ -45,8 +45,8 @@ impl Unsent {
         Ok(())
     }
 
-    /// Receives once and sends it back at once; what the kernel does not take is kept. `None`: there
-    /// was nothing to receive.
+    /// Receives once and sends it back at once; what the kernel does not take is kept. `None`:
+    /// there was nothing to receive.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@ use judge::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use judge::process::observe;
 use std::time::Duration;
 
-/// Silent clients whose memory is measured: enough to be seen beside a page of 4 KiB, and few enough
-/// for a process each, or a pool.
+/// Silent clients whose memory is measured: enough to be seen beside a page of 4 KiB, and few
+/// enough for a process each, or a pool.
 const FEW: usize = 20;
 pub(super) const MANY: usize = 200;
 

@@ -44,9 +44,9 @@ impl Band {
     }
 }
 
-/// The axis in bands of at most `room`. Of the lists in `cuts`, it is cut at moments of the one that
-/// makes the fewest bands, rather the first; the last list is for when no other will do. All lists
-/// are sorted; the first moment and the last are the ends of the axis.
+/// The axis in bands of at most `room`. Of the lists in `cuts`, it is cut at moments of the one
+/// that makes the fewest bands, rather the first; the last list is for when no other will do. All
+/// lists are sorted; the first moment and the last are the ends of the axis.
 pub fn bands(moments: &[u64], needs: &[Need], cuts: &[Vec<u64>], room: f64) -> Vec<Band> {
     let fits =
         |cuts: &&Vec<u64>| cut(moments, needs, cuts, room).iter().all(|band| band.width() <= room);
@@ -90,8 +90,8 @@ fn cut(moments: &[u64], needs: &[Need], cuts: &[u64], limit: f64) -> Vec<Band> {
     bands
 }
 
-/// Each moment as far to the left as the needs before it allow. What begins in an earlier band needs
-/// no room here; words that begin here have to end here.
+/// Each moment as far to the left as the needs before it allow. What begins in an earlier band
+/// needs no room here; words that begin here have to end here.
 fn place(moments: &[u64], needs: &[Need]) -> Vec<f64> {
     let end = moments[moments.len() - 1];
     let index = |moment: u64| moments.binary_search(&moment).ok();

@@ -124,14 +124,29 @@ fn sources(root: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if !root.is_dir() {
         return Ok(files);
     }
-    for (name, _) in entries(root)? {
-        let manifest = name.join("Cargo.toml");
+    packages(root, Path::new(""), 2, &mut files)?;
+    Ok(files)
+}
+
+/// The manifests and sources of the packages that stand `depth` folders below `folder`, or less.
+fn packages(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    files: &mut BTreeSet<PathBuf>,
+) -> Result<(), String> {
+    for (name, is_folder) in entries(&root.join(folder))? {
+        let package = folder.join(name);
+        let manifest = package.join("Cargo.toml");
         if root.join(&manifest).is_file() {
             files.insert(manifest);
-            gather(root, &name.join("src"), &mut files)?;
+            gather(root, &package.join("src"), files)?;
+        }
+        if is_folder && depth > 1 {
+            packages(root, &package, depth - 1, files)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 fn gather(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<(), String> {
@@ -215,11 +230,11 @@ mod tests {
     fn the_sources_are_what_cargo_needs_and_no_more() {
         let files = sources(&root()).expect("they can be read");
         for file in
-            ["Cargo.toml", "Cargo.lock", "select/src/main.rs", "epoll/src/bin/epoll_edge.rs"]
+            ["Cargo.toml", "Cargo.lock", "epoll/src/bin/epoll_edge.rs", "docs/press/src/main.rs"]
         {
             assert!(files.contains(Path::new(file)), "{file}");
         }
-        let other = |file: &&PathBuf| file.starts_with("docs") || file.starts_with("target");
+        let other = |file: &&PathBuf| file.starts_with("docs/en") || file.starts_with("target");
         assert_eq!(files.iter().find(other), None);
     }
 

@@ -27,8 +27,8 @@ pub enum Who {
 /// What descriptors stand for, call after call.
 pub(super) struct Descriptors {
     listeners: Vec<u32>,
-    /// Calls that have returned EAGAIN, and of which descriptor: it is non-blocking, and a call that
-    /// takes long has only been interrupted.
+    /// Calls that have returned EAGAIN, and of which descriptor: it is non-blocking, and a call
+    /// that takes long has only been interrupted.
     never_sleep: Vec<(String, Option<u32>)>,
     /// At each call: who has which, and whom the call waits for.
     clients: Vec<HashMap<u32, Client>>,

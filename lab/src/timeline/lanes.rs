@@ -33,8 +33,8 @@ pub enum What {
     Move { call: String, client: Client, bytes: u64 },
     /// Another call that returns at once.
     Brief { call: String, note: Note },
-    /// Calls in a row that returned at once, and how many of each: they had nothing (EAGAIN), or had
-    /// the same to say as before.
+    /// Calls in a row that returned at once, and how many of each: they had nothing (EAGAIN), or
+    /// had the same to say as before.
     Ask { calls: Vec<(String, usize)>, refused: bool },
 }
 
@@ -249,8 +249,8 @@ mod tests {
         "0.020000 lab end",
     ];
 
-    /// The two phases of a blocking call, told apart by when the bytes were sent; and whoever is not
-    /// waited for ends no wait.
+    /// The two phases of a blocking call, told apart by when the bytes were sent; and whoever is
+    /// not waited for ends no wait.
     #[test]
     fn a_blocking_recv_waits_and_then_copies() {
         let trace = trace(&BLOCKING);

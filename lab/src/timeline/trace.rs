@@ -125,8 +125,8 @@ impl Trace {
         end: Duration,
         ports: &[(Client, u16)],
     ) -> Self {
-        // A program that starts reads, closes and polls as well: what counts is what it does once it
-        // listens, and the interest that it has told epoll of before.
+        // A program that starts reads, closes and polls as well: what counts is what it does once
+        // it listens, and the interest that it has told epoll of before.
         let is_line = |call: &Call| call.name == "write" && call.text.contains("listening on ");
         let line = calls.iter().position(is_line);
         let counts = |(index, call): &(usize, Call)| {

@@ -1,5 +1,5 @@
-//! Every word in the figures, in both languages: the one table to read when a term changes. Those of
-//! the timelines and of the scaling figure are with `lab`, which draws them for everyone.
+//! Every word in the figures, in both languages: the one table to read when a term changes. Those
+//! of the timelines and of the scaling figure are with `lab`, which draws them for everyone.
 
 use lab::drawing::canvas::Label;
 pub use lab::drawing::labels::*;

@@ -203,8 +203,8 @@ mod tests {
     use crate::figures::TRACES;
     use crate::{read, root};
 
-    /// Whatever a new recording brings: the words at the left are those of the wait that the message
-    /// ends, and the copy stands to the right of it.
+    /// Whatever a new recording brings: the words at the left are those of the wait that the
+    /// message ends, and the copy stands to the right of it.
     #[test]
     fn a_row_begins_with_a_wait_and_copies_before_it_answers() {
         for (program, model) in ROWS {

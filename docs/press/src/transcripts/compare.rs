@@ -18,7 +18,8 @@ pub(super) struct Parting {
     pub line: usize,
     /// What the run has in its place; `None`: it has nothing like it.
     pub instead: Option<String>,
-    /// The lines of the page that could be replaced, and the lines of the run that could stand there.
+    /// The lines of the page that could be replaced, and the lines of the run that could stand
+    /// there.
     pub page: Range<usize>,
     pub run: Range<usize>,
 }
