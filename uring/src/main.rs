@@ -11,16 +11,14 @@
 //! cargo run -p client            # in another, or in several
 //! ```
 //!
-//! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done
-//! already.
+//! Watch for what is not there: no call of recv. `completed: …` is what the kernel has done.
 //!
 //! Whose buffer is it? That question is new. A readiness server gives the kernel a buffer for the
 //! time of a call. Here the kernel has it as long as the operation is under way, and may write at
 //! any time: to free the buffer meanwhile, or let a `Vec` grow, corrupts memory. So:
 //!
 //! - what is received into belongs to a ring of buffers (`buffers.rs`) that is never freed;
-//! - what is sent is either done when io_uring_enter returns, or moved into `lent`, which nobody
-//!   touches before its completion;
+//! - what is sent is done when io_uring_enter returns, or untouched in `lent` until it completes;
 //! - a client that is closed stays in the table until its last completion, so its place is not used
 //!   again before, and needs no generation counter.
 //!

@@ -39,7 +39,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// Reads `docs/en/*.md`, `docs/zh/*.md` and the two READMEs under `root`.
+    /// Reads `docs/en/*.md`, `docs/zh/*.md`, and what stands at `root` itself.
     ///
     /// # Errors
     ///
@@ -50,8 +50,11 @@ impl Course {
             .flat_map(|language| names(root, &format!("docs/{}", language.code())))
             .filter(|name| name.ends_with(".md"))
             .collect();
-        let readme = ["README.md".to_owned(), "README.zh.md".to_owned()];
-        let mut pairs = vec![pair(root, readme, None)?];
+        let mut pairs = Vec::new();
+        for name in ["README", "CONTRIBUTING"] {
+            let paths = [format!("{name}.md"), format!("{name}.zh.md")];
+            pairs.push(pair(root, paths, None)?);
+        }
         for name in chapters {
             let paths = Language::BOTH.map(|l| format!("docs/{}/{name}", l.code()));
             pairs.push(pair(root, paths, Some(name))?);
@@ -136,10 +139,10 @@ pub fn switch_lines(course: &Course) -> Vec<Problem> {
         }
         for page in pair.pages.iter().flatten() {
             let other = page.language.other();
-            let address = match (&pair.chapter, other) {
-                (Some(name), other) => format!("../{}/{name}", other.code()),
-                (None, Language::English) => "README.md".to_owned(),
-                (None, Language::Chinese) => "README.zh.md".to_owned(),
+            let address = match (&pair.chapter, &pair.paths, other) {
+                (Some(name), _, other) => format!("../{}/{name}", other.code()),
+                (None, [en, _], Language::English) => en.clone(),
+                (None, [_, zh], Language::Chinese) => zh.clone(),
             };
             let here = format!("**{}**", page.language.name());
             let there = format!("[{}]({address})", other.name());

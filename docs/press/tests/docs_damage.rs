@@ -94,6 +94,8 @@ impl Project {
         for (path, text) in [
             ("README.md", "**English** | [简体中文](README.zh.md)\n"),
             ("README.zh.md", "[English](README.md) | **简体中文**\n"),
+            ("CONTRIBUTING.md", "**English** | [简体中文](CONTRIBUTING.zh.md)\n"),
+            ("CONTRIBUTING.zh.md", "[English](CONTRIBUTING.md) | **简体中文**\n"),
             (
                 "docs/en/README.md",
                 &format!("**English** | [简体中文](../zh/README.md)\n\n# Run it\n\n{en}"),

@@ -82,6 +82,7 @@ pub fn cpu_clock(pid: i32) -> Option<Duration> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly")))]
+/// This system has no such clock.
 pub fn cpu_clock(_pid: i32) -> Option<Duration> {
     None
 }
