@@ -3,8 +3,12 @@
 //! Each experiment does honest work on real sockets and reports what it saw, claim by claim. The
 //! verdicts are the course's, printed in its chapters; a measurement that contradicts one is a
 //! fault of the course, and ends with exit status 1.
+//!
+//! [`measure`] is what they measure with: load, idle clients, strace, and figures with their
+//! spread.
 
 mod experiments;
+pub mod measure;
 mod report;
 
 use clap::Args;

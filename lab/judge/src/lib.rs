@@ -3,7 +3,6 @@
 //! - [`check`]: the contract that every server of the course keeps, as black-box checks of a
 //!   server in any language.
 //! - [`rig`]: a program set up for a test of its own.
-//! - [`measure`]: load, idle clients, and figures with their spread.
 //! - [`mod@built`], [`process`], [`dial`], [`ended`], [`progress`], [`language`], [`reading`],
 //!   [`table`], [`wrap`]: what the laboratory's other rooms need as well.
 
@@ -12,7 +11,6 @@ pub mod check;
 pub mod dial;
 pub mod ended;
 pub mod language;
-pub mod measure;
 pub mod process;
 pub mod progress;
 pub mod reading;

@@ -1,8 +1,8 @@
 //! One server in all rounds.
 
+use claims::measure::strace::Strace;
+use claims::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use judge::check::subject::Gives;
-use judge::measure::strace::Strace;
-use judge::measure::{Cpus, Load, Series, Target, crowd, exchange, load};
 use judge::process::observe;
 use std::time::Duration;
 

@@ -8,14 +8,14 @@ mod measured;
 mod peers;
 mod report;
 
+use claims::measure::strace::Strace;
+use claims::measure::{Cpus, Load, Target};
 use clap::Args;
 use judge::check::programs;
 use judge::check::report::complain;
 use judge::check::subject::Gives;
 use judge::ended::{Ended, exit};
 use judge::language::{Language, said};
-use judge::measure::strace::Strace;
-use judge::measure::{Cpus, Load, Target};
 use judge::progress::progress;
 use measured::{Measured, Setup};
 use std::process::ExitCode;

@@ -2,9 +2,9 @@
 //! use, in a workspace of their own, so that nobody who only runs the course compiles them; and the
 //! notes' programs in Python.
 
+use claims::measure::Target;
 use judge::built::built_elsewhere;
 use judge::language::said;
-use judge::measure::Target;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};

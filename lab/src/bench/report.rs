@@ -2,9 +2,9 @@
 
 use super::BenchArgs;
 use super::measured::Measured;
+use claims::measure::{Cpus, Series};
 use judge::check::client::bytes;
 use judge::language::{Language, said};
-use judge::measure::{Cpus, Series};
 use judge::table::{figures_from, say, table};
 use std::io;
 

@@ -1,6 +1,6 @@
 //! The points of `lab scaling`, measured and as a file.
 
-use judge::measure::Series;
+use claims::measure::Series;
 use std::io::{self, Write};
 
 const HEADER: &str = "server,silent,cpu_us_median,cpu_us_least,cpu_us_most";

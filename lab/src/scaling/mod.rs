@@ -7,6 +7,7 @@ pub mod data;
 mod line;
 pub mod picture;
 
+use claims::measure::{Cpus, Load, Target, crowd, load};
 use clap::Args;
 use comfy_table::ColumnConstraint;
 use common::reason;
@@ -16,7 +17,6 @@ use judge::check::server::Server;
 use judge::check::subject::Gives;
 use judge::ended::{Ended, exit};
 use judge::language::Language;
-use judge::measure::{Cpus, Load, Target, crowd, load};
 use judge::process::observe;
 use judge::progress::progress;
 use judge::table::{figures_from, say, table};

@@ -11,13 +11,13 @@ pub mod picture;
 mod script;
 pub mod trace;
 
+use claims::measure::Target;
+use claims::measure::strace::Strace;
 use clap::Args;
 use common::reason;
 use judge::check::programs;
 use judge::check::report::complain;
 use judge::language::{Language, Words};
-use judge::measure::Target;
-use judge::measure::strace::Strace;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@
 //!  0.006015 A       connect
 //! ```
 
-use judge::measure::strace::{Call, seconds};
+use claims::measure::strace::{Call, seconds};
 use std::fmt;
 use std::time::Duration;
 

@@ -2,10 +2,10 @@
 
 use super::compare::{PORT, map_numbers};
 use super::script::{Program, Run, Step};
+use claims::measure::strace::Strace;
 use common::reason;
 use judge::built::{built, target_folder};
 use judge::check::subject::{Fault, Seen, short, unseen};
-use judge::measure::strace::Strace;
 use judge::process::{Process, run, soon};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;

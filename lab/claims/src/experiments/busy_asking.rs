@@ -3,8 +3,8 @@
 use super::threads::{Account, account, number, state};
 use super::visitor::millis;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::{Target, crowd};
 use judge::check::server::Server;
-use judge::measure::{Target, crowd};
 use nix::sys::select::{FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::Write;

@@ -1,9 +1,9 @@
 //! Completion: who moves the bytes, and how one learns of it.
 
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::Target;
+use crate::measure::strace::{Strace, Trace};
 use judge::check::server::{Server, Start};
-use judge::measure::Target;
-use judge::measure::strace::{Strace, Trace};
 
 pub(super) const COMPLETION: Experiment = Experiment {
     name: "completion",
@@ -86,7 +86,7 @@ fn serving(mut trace: Trace) -> Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use judge::measure::strace::Call;
+    use crate::measure::strace::Call;
 
     #[test]
     fn uring_receives_without_a_call_that_receives() {

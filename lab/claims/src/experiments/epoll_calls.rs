@@ -2,9 +2,9 @@
 
 use super::watch::{Event, PATIENCE, Trigger, Watch, connection};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::Target;
+use crate::measure::strace::{Strace, Trace};
 use judge::check::server::{Server, Start};
-use judge::measure::Target;
-use judge::measure::strace::{Strace, Trace};
 use judge::process::soon;
 use std::fs;
 use std::io::Write;
@@ -264,7 +264,7 @@ fn descriptor_of_epoll(pid: i32) -> Option<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use judge::measure::strace::Call;
+    use crate::measure::strace::Call;
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -2,9 +2,9 @@
 
 use super::looks::micros;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::{Cpus, Load, Series, Target, crowd, load};
 use judge::check::server::Server;
 use judge::check::suite::descriptor_limit;
-use judge::measure::{Cpus, Load, Series, Target, crowd, load};
 use judge::process::observe;
 use std::fs;
 use std::thread;

@@ -1,6 +1,6 @@
 //! What one look costs: a call that asks and does not wait, over and over.
 
-use judge::measure::Series;
+use crate::measure::Series;
 use nix::errno::Errno;
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,8 @@
 
 use super::visitor::{Visitor, millis};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::Target;
 use judge::check::server::Server;
-use judge::measure::Target;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};

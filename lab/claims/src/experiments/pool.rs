@@ -3,8 +3,8 @@
 use super::looks::micros;
 use super::visitor::{A_WHILE, PATIENCE, Visitor};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::{Series, Target};
 use judge::check::server::Server;
-use judge::measure::{Series, Target};
 use judge::process::observe;
 use std::collections::BTreeSet;
 use std::time::Instant;

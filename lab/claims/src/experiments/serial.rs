@@ -4,7 +4,7 @@ use super::looks::micros;
 use super::threads::Count;
 use super::visitor::{A_WHILE, PATIENCE, Visitor};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
-use judge::measure::Target;
+use crate::measure::Target;
 use std::time::{Duration, Instant};
 
 pub(super) const SERIAL: Experiment = Experiment {

@@ -3,8 +3,8 @@
 use super::threads::Count;
 use super::visitor::{Visitor, seconds};
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::Target;
 use judge::check::server::Server;
-use judge::measure::Target;
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
 //! What the experiments have in common: connected sockets, and what select and poll say of them.
 
 use super::Unable;
+use crate::measure::Target;
 use common::would_block;
 use judge::check::programs;
 use judge::check::server::{Server, Start};
 use judge::check::subject::Fault;
-use judge::measure::Target;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};

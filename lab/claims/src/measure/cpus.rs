@@ -3,7 +3,7 @@
 //! Left to itself the scheduler moves both about, and a round in which they share a CPU differs
 //! from one in which they do not. Where the system has no such call, nothing is fixed.
 
-use crate::process::observe;
+use judge::process::observe;
 #[cfg(target_os = "linux")]
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},

@@ -4,8 +4,8 @@
 //! much it can do, and the latency is that of a server with this many clients and no queue of its
 //! own making. All clients are one thread on mio, so that the load costs little beside the server.
 
-use crate::dial::{self, PATIENCE};
 use common::{interrupted, reason, would_block};
+use judge::dial::{self, PATIENCE};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};

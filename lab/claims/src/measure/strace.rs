@@ -4,10 +4,10 @@
 //! Each call costs the server two stops, so a server under strace is never timed.
 
 use super::Target;
-use crate::check::server::{Server, Start};
-use crate::language::Words;
-use crate::process::{run, soon};
 use common::reason;
+use judge::check::server::{Server, Start};
+use judge::language::Words;
+use judge::process::{run, soon};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};

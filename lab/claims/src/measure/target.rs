@@ -1,10 +1,10 @@
 //! A server to measure, in any language.
 
-use crate::built::built_to_measure;
-use crate::check::client::Answer;
-use crate::check::programs::{self, Program};
-use crate::check::server::{Server, Start};
-use crate::check::subject::{Gives, Order, Subject};
+use judge::built::built_to_measure;
+use judge::check::client::Answer;
+use judge::check::programs::{self, Program};
+use judge::check::server::{Server, Start};
+use judge::check::subject::{Gives, Order, Subject};
 use std::ffi::OsString;
 
 /// How one server is started, again for each round.
