@@ -25,13 +25,13 @@ pub const WRITABLE: Label = both("writable", "可写");
 pub const PAUSE_ENDS: Label = both("a pause", "停顿");
 pub const OTHER_THREAD: Label = both("another thread", "另一个线程");
 pub const KEPT_MEANWHILE: Label = both("kept by the kernel", "先留在内核里");
-pub const KEY_ASLEEP: Label = both("asleep in the call, and for whom", "睡在这个调用里，等谁");
+pub const KEY_ASLEEP: Label = both("asleep in the call, and for whom", "阻塞在这个调用上，等什么");
 pub const KEY_MOVES: Label =
     both("woken if asleep, and bytes are copied", "（睡着的先醒来）拷贝字节");
 pub const KEY_BRIEF: Label = both("a call that returns at once", "立即返回的调用");
 pub const KEY_EAGAIN: Label = both("asks again and again, awake", "醒着，一遍又一遍地问");
 pub const KEY_OWN: Label = both("the program's own code", "程序自己的代码");
-pub const KEY_ANSWER: Label = both("the client waits for its answer", "客户端在等回答");
+pub const KEY_ANSWER: Label = both("the client waits for its answer", "客户端在等回复");
 pub const NOT_TO_SCALE: [Label; 2] = [
     both(
         "Not to scale: what takes ten times as long is drawn only a little wider. The times are as measured,",
@@ -48,7 +48,7 @@ pub fn timeline_title(program: &str) -> Words {
         format!(
             "A run of {program}: when it slept in which call, when the bytes were copied, and what two clients saw"
         ),
-        format!("{program} 的一次运行：何时睡在哪个调用里，何时拷贝字节，两个客户端看到了什么"),
+        format!("{program} 的一次运行：何时阻塞在哪个调用上，何时拷贝字节，两个客户端看到了什么"),
     )
 }
 
@@ -96,13 +96,13 @@ pub fn after_submitting(count: u64) -> Words {
 
 // scaling
 pub const SCALING_TITLE: Label = both(
-    "The CPU time of a message as silent connections grow in number",
-    "静默连接越来越多时，一条消息的 CPU 时间",
+    "The CPU time of a message as idle connections grow in number",
+    "空闲连接越来越多时，一条消息的 CPU 时间",
 );
 pub const CPU_OF_A_MESSAGE: Label =
     both("the server's CPU time for a message", "服务端处理一条消息的 CPU 时间");
 pub const SILENT_CONNECTIONS: Label =
-    both("silent connections beside the one that talks", "除正在收发的那一个外，静默连接的数目");
+    both("idle connections beside the active one", "除正在收发的那一个外，空闲连接的数目");
 pub const LOGARITHMIC: Label = both(
     "Both axes are logarithmic. ×: the last point in proportion to the first.",
     "两个坐标轴都是对数刻度。×：最后一点是第一点的多少倍。",

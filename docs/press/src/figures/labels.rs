@@ -47,8 +47,8 @@ pub const CPU: Label = both("CPU in use", "占用 CPU");
 
 // select-loop
 pub const LOOP_TITLE: Label = both(
-    "One turn of the select server's loop, from the three lists to the message queues",
-    "select 服务端循环的一轮：从三个列表到消息队列",
+    "One turn of the select server's loop, from the three sets to the message queues",
+    "select 服务端循环的一轮：从三个集合到消息队列",
 );
 pub const ASKED: Label = both("what to watch", "关注什么");
 pub const READY: Label = both("what is ready", "什么就绪了");
@@ -67,8 +67,8 @@ pub const QUEUE_2: Label = both("queue", "队列");
 pub const FOR_EACH: Label = both("one for each", "每个客户端");
 pub const FOR_EACH_2: Label = both("client", "一个");
 pub const NEXT_TURN: Label = both(
-    "next turn: three new lists, the new client among the inputs",
-    "下一轮：重新准备三个列表，新客户端也在 inputs 里",
+    "next turn: three new sets, the new client among the inputs",
+    "下一轮：重新准备三个集合，新客户端也在 inputs 里",
 );
 pub const WATCH_WRITABLE: Label = both(
     "something queued: the client is among the outputs",
@@ -77,13 +77,13 @@ pub const WATCH_WRITABLE: Label = both(
 
 // select-bitmap
 pub const BITMAP_TITLE: Label = both(
-    "A descriptor set before and after select: the kernel writes its answer over the question",
-    "select 前后的描述符集合：内核把回答写在问题上面",
+    "A descriptor set before and after select: the kernel writes its result over what was passed in",
+    "select 前后的描述符集合：内核把结果写回传入的集合",
 );
 pub const BEFORE: Label = both("before", "调用前");
-pub const BEFORE_2: Label = both("the question", "问题");
+pub const BEFORE_2: Label = both("passed in", "传入");
 pub const AFTER: Label = both("after", "调用后");
-pub const AFTER_2: Label = both("the answer", "回答");
+pub const AFTER_2: Label = both("the result", "结果");
 pub const LISTENER: Label = both("listener", "监听");
 pub const CLIENT_C: Label = both("client C", "客户端 C");
 pub const OVERWRITES: Label =
@@ -99,18 +99,18 @@ pub const BUILD_ANEW: Label = both(
 
 // poll-list (with clients A to C of the timelines and select-bitmap, and the listener of chat-room)
 pub const ENTRIES_TITLE: Label = both(
-    "The list that poll takes: one entry for each descriptor, with the question and the answer in two fields",
-    "poll 的列表：每个描述符一个表项，问题和回答各占一个字段",
+    "The list that poll takes: one entry for each descriptor, with what was asked and the result in two fields",
+    "poll 的列表：每个描述符一个表项，要求和结果各占一个字段",
 );
-pub const QUESTION: Label = both("the question: the server writes", "问题：服务端写");
-pub const ANSWER: Label = both("the answer: the kernel writes", "回答：内核写");
+pub const QUESTION: Label = both("what was asked: the server writes", "要求：服务端写");
+pub const ANSWER: Label = both("the result: the kernel writes", "结果：内核写");
 pub const NOBODY_NEW: Label = both("nobody new", "没有新客户端");
 pub const HAS_SENT: Label = both("has sent something", "发来了数据");
 pub const HAS_QUEUE: Label = both("answers queued, room to send", "有数据待发，有空间");
 pub const HAS_RESET: Label = both("has reset; no number is too high", "已重置；编号再大也行");
 pub const RETURNS_3: Label = both(
-    "poll returns 3: so many have an answer. Which ones, the list says.",
-    "poll 返回 3：有三个表项得到了回答；是哪三个，看列表。",
+    "poll returns 3: so many are ready. Which ones, the list says.",
+    "poll 返回 3：有三个表项就绪；是哪三个，看列表。",
 );
 pub const STAYS: Label = both(
     "POLLERR and POLLHUP were not asked for: they always come.",
@@ -129,7 +129,7 @@ pub const ONE_WAIT: Label = both("the only place", "唯一");
 pub const ONE_WAIT_2: Label = both("that waits", "等待的地方");
 pub const LINE_TYPED: Label = both("a line typed", "输入了一行");
 pub const LINE_TYPED_2: Label = both("into that client's queue", "放进那个客户端的队列");
-pub const NEWCOMER: Label = both("somebody new: accept", "有人来了：accept");
+pub const NEWCOMER: Label = both("a new client: accept", "新客户端：accept");
 pub const NEWCOMER_2: Label = both("gets a number of its own", "得到自己的编号");
 pub const MESSAGE: Label = both("a message: recv", "来了消息：recv");
 pub const MESSAGE_2: Label = both("shown with the sender's number", "连同发送者的编号一起显示");
@@ -204,18 +204,17 @@ pub const NOBODY_ASKED: Label = both("the others are not even looked at", "其�
 // who-waits
 pub const WHO_WAITS_TITLE: Label = both(
     "Four blocking servers and their clients: who sleeps for whom, and who waits",
-    "四个阻塞的服务端和它们的客户端：谁为谁睡眠，谁在等",
+    "四个阻塞的服务端和它们的客户端：谁阻塞着等谁，谁在排队",
 );
-pub const ASLEEP_IN: Label = both("asleep in", "睡在哪个调用里");
+pub const ASLEEP_IN: Label = both("asleep in", "阻塞在哪个调用上");
 pub const NOT_ACCEPTED: Label = both("in the accept queue", "在全连接队列里");
 pub const RECV_A: Label = both("recv, for A", "recv：等 A");
 pub const RECV_B: Label = both("recv, for B", "recv：等 B");
 pub const RECV_C: Label = both("recv, for C", "recv：等 C");
 pub const HAND_OVER: Label = both("hand over C", "移交 C");
-pub const KEY_THREAD: Label =
-    both("a thread, asleep in a blocking call", "线程，睡在一个阻塞调用里");
+pub const KEY_THREAD: Label = both("a thread, asleep in a blocking call", "线程，阻塞在一个调用上");
 pub const KEY_PROCESS: Label = both("a process around it", "它所在的进程");
-pub const KEY_WAITS: Label = both("a client whom nobody is listening to", "没有人在听的客户端");
+pub const KEY_WAITS: Label = both("a client that is not served yet", "还没有得到服务的客户端");
 
 // uring-queues
 pub const URING_TITLE: Label = both(
@@ -247,9 +246,9 @@ pub const ONE_CALL: Label = both(
 // side-by-side
 pub const SIDE_TITLE: Label = both(
     "The same message in five servers: in which call each waits, who copies, and when the client has its answer",
-    "同一条消息，五个服务端：各自睡在哪个调用里，由谁拷贝，客户端何时得到回答",
+    "同一条消息，五个服务端：各自阻塞在哪个调用上，由谁拷贝，客户端何时得到回复",
 );
-pub const PHASE_2_AND_ANSWER: Label = both("2  copying, then the answer", "2  拷贝数据，然后回答");
+pub const PHASE_2_AND_ANSWER: Label = both("2  copying, then the answer", "2  拷贝数据，然后回复");
 pub const SIDE_TO_SCALE: [Label; 2] = [
     both(
         "To scale from the moment of sending, but no race: strace stops the program at each call, which makes",
