@@ -133,7 +133,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
     },
     Exercise {
         name: "uring",
-        chapter: "08-asynchronous",
+        chapter: "08b-uring",
         task: [
             "what follows a completion: answer, go on, close",
             "完成之后做什么：回答、继续、关闭",
