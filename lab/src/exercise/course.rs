@@ -18,7 +18,8 @@ pub(crate) struct Exercise {
     parts: Parts,
 }
 
-/// The sections of a chapter, by what a server has to do.
+/// The sections of a chapter, by what a server has to do. One on another page names that, too:
+/// `08b-uring#the-turn`.
 struct Parts {
     wait: &'static str,
     accept: &'static str,
@@ -132,17 +133,17 @@ pub(crate) const EXERCISES: &[Exercise] = &[
     },
     Exercise {
         name: "uring",
-        chapter: "08-asynchronous",
+        chapter: "08c-uring-sending",
         task: [
             "what follows a completion: answer, go on, close",
             "完成之后做什么：回答、继续、关闭",
         ],
         solution: "uring/src/main.rs",
         parts: Parts {
-            wait: "the-turn",
-            accept: "accepting-and-receiving",
-            receive: "accepting-and-receiving",
-            answer: "accepting-and-receiving",
+            wait: "08b-uring#the-turn",
+            accept: "08b-uring#accepting-and-receiving",
+            receive: "08b-uring#accepting-and-receiving",
+            answer: "08b-uring#accepting-and-receiving",
             watch: "back-pressure-and-closing",
             close: "back-pressure-and-closing",
         },
@@ -195,7 +196,7 @@ impl Exercise {
             // What is the same in all servers is explained once.
             _ => return reading::section(check),
         };
-        Some((self.chapter, own))
+        Some(own.split_once('#').unwrap_or((self.chapter, own)))
     }
 
     /// The same as one opens it: `docs/zh/04-select.md#等待`.

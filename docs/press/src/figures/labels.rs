@@ -164,7 +164,7 @@ pub const STEP_3: Label = both("3  the event wakes A", "3  事件唤醒 A");
 pub const DATA_A: Label = both("data for A", "A 的数据到了");
 pub const SAME_THREAD: Label = both(
     "One thread: at each moment one lane runs. Only select() sleeps.",
-    "只有一个线程：任何时刻只有一行在运行。会睡的只有 select()。",
+    "只有一个线程：任何时刻只有一行在运行。会阻塞的只有 select()。",
 );
 
 // two-families
@@ -191,9 +191,9 @@ pub const KEPT: Label = both("kept from call to call", "一直留在内核里");
 pub const READY_LIST: Label = both("ready list", "就绪列表");
 pub const ADDED_AT_END: Label = both("each is added at the end", "新就绪的加在末尾");
 pub const MAKES_LISTS: Label = both("makes the two lists, empty", "建立两个空列表");
-pub const TELLS_ONCE: Label = both("once, and when it changes", "只说一次，有变化再说");
+pub const TELLS_ONCE: Label = both("once, and when it changes", "只告知一次，有变化再告知");
 pub const SLEEPS_UNTIL_LISTED: Label =
-    both("sleeps until somebody is ready", "一直睡眠，直到有就绪的");
+    both("sleeps until somebody is ready", "一直阻塞，直到有就绪的");
 pub const CLIENT_D: Label = both("client D", "客户端 D");
 pub const CALLBACK: Label = both("data arrives, a callback", "数据到达，由回调函数");
 pub const CALLBACK_2: Label = both("writes the client down", "把客户端记在末尾");

@@ -32,7 +32,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 ",
         wrong: [
             "one client is served until it has no more: who sends all the time has the server alone",
-            "一个客户端没取尽就不放手：谁不停地发，谁就独占服务端",
+            "一个客户端没读空就不放手：谁不停地发，谁就独占服务端",
         ],
         notes: "S1",
         checks: &["flooder"],
