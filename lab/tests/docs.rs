@@ -80,3 +80,8 @@ fn the_map_leads_to_every_paragraph_that_it_names() {
 fn the_rows_of_the_notes_follow_their_articles() {
     holds(docs::notes);
 }
+
+#[test]
+fn every_question_leads_to_its_answer_and_the_words_searched_for_are_found() {
+    holds(docs::questions);
+}

@@ -15,6 +15,7 @@ mod manifests;
 mod map;
 mod notes;
 mod page;
+mod questions;
 mod snippets;
 mod transcripts;
 mod typography;
@@ -29,6 +30,7 @@ pub use links::links;
 pub(crate) use links::section;
 pub use map::map;
 pub use notes::notes;
+pub use questions::questions;
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};
 pub use typography::typography;
@@ -80,7 +82,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 14] = [
+pub const CHECKS: [Check; 15] = [
     pairs,
     summary,
     switch_lines,
@@ -95,6 +97,7 @@ pub const CHECKS: [Check; 14] = [
     transcripts,
     map,
     notes,
+    questions,
 ];
 
 /// The root of the project: the folder that holds this package.
