@@ -16,6 +16,7 @@ mod manifests;
 mod map;
 mod notes;
 mod page;
+mod questions;
 mod record;
 mod snippets;
 mod transcripts;
@@ -32,6 +33,7 @@ pub use ledger::one_sided;
 pub use links::links;
 pub use map::map;
 pub use notes::notes;
+pub use questions::questions;
 pub use record::{RecordArgs, main as record};
 pub use snippets::snippets;
 pub use transcripts::{Replay, replay, transcripts};
@@ -84,7 +86,7 @@ impl fmt::Display for Problem {
 pub type Check = fn(&Course) -> Vec<Problem>;
 
 /// All of them.
-pub const CHECKS: [Check; 15] = [
+pub const CHECKS: [Check; 16] = [
     pairs,
     summary,
     switch_lines,
@@ -100,6 +102,7 @@ pub const CHECKS: [Check; 15] = [
     map,
     notes,
     comments,
+    questions,
 ];
 
 /// Everything that is wrong with the documents under `root`, in the order of the pages.

@@ -86,3 +86,8 @@ fn the_rows_of_the_notes_follow_their_articles() {
 fn comments_are_no_wider_than_the_code() {
     holds(press::comments);
 }
+
+#[test]
+fn every_question_leads_to_its_answer_and_the_words_searched_for_are_found() {
+    holds(press::questions);
+}
