@@ -4,7 +4,7 @@
 //! in it are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise blocking  # judges this file, and says what is next
+//! cargo run -p lab -- exercise blocking  # judges your copy, and says what is next
 //! cargo run --example exercise_blocking  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -4,7 +4,7 @@
 //! a client for, and never again. The steps below are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise epoll  # judges this file, and says what is next
+//! cargo run -p lab -- exercise epoll  # judges your copy, and says what is next
 //! cargo run --example exercise_epoll  # runs it, for `cargo run -p client`
 //! ```
 //!

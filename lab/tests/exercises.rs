@@ -50,7 +50,7 @@ fn each_skeleton_falls_short_and_says_what_helps() {
 }
 
 fn falls_short((name, short, held): Declared) {
-    let mut command = exercise(&[name]);
+    let mut command = exercise(&[name, "--skeleton"]);
     for check in short.iter().chain(held) {
         command.args(["--only", check]);
     }
@@ -79,7 +79,7 @@ fn falls_short((name, short, held): Declared) {
 
 #[test]
 fn a_solution_holds_all_that_the_exercise_asks() {
-    let (status, stdout, stderr) = output(exercise(&["blocking", "--solution"]));
+    let (status, stdout, stderr) = output(exercise(&["blocking", "--solution", "--all"]));
     assert_eq!((status, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(!stdout.contains("\nshort "), "{stdout}");
     // One client at a time is the lesson, and not what the learner has to mend.
@@ -97,7 +97,7 @@ fn a_solution_holds_all_that_the_exercise_asks() {
 fn a_server_that_dies_in_the_middle_of_a_check_is_a_shortfall() {
     use std::time::{Duration, Instant};
 
-    let mut command = exercise(&["select", "--only", "echo", "--only", "addresses"]);
+    let mut command = exercise(&["select", "--skeleton", "--only", "echo", "--only", "addresses"]);
     let lab = command.stdout(std::process::Stdio::piped()).spawn().expect("lab starts");
     // Servers come and go. The one that stays is waited for in vain, for ten seconds.
     let deadline = Instant::now() + Duration::from_secs(300);
@@ -152,11 +152,22 @@ fn bad_usage_is_one_line_and_status_2() {
     for (args, words) in [
         (&["no_such_exercise"][..], "no exercise 'no_such_exercise': there are blocking, "),
         (&["select", "--only", "no_such_check"], "invalid value 'no_such_check'"),
-        (&["--first"], "required arguments"),
+        (&["--all"], "required arguments"),
+        (&["select", "--hint", "--all"], "cannot be used with"),
     ] {
         let (status, stdout, stderr) = output(exercise(args));
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
         assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_steps_are_told_in_the_readers_language() {
+    for (language, first) in [("en", "Step 1. One send of what is queued"), ("zh", "第 1 步。")]
+    {
+        let (status, stdout, stderr) = output(exercise(&["select", "--hint", "--lang", language]));
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.starts_with(first), "{stdout}");
     }
 }

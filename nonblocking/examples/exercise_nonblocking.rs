@@ -4,7 +4,7 @@
 //! long as no other comes. The steps in its functions are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise nonblocking  # judges this file, and says what is next
+//! cargo run -p lab -- exercise nonblocking  # judges your copy, and says what is next
 //! cargo run --example exercise_nonblocking  # runs it, for `cargo run -p client`
 //! ```
 //!

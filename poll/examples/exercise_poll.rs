@@ -4,7 +4,7 @@
 //! nothing is ever sent. The steps below are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise poll  # judges this file, and says what is next
+//! cargo run -p lab -- exercise poll  # judges your copy, and says what is next
 //! cargo run --example exercise_poll  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -4,7 +4,7 @@
 //! but never sent. The steps below are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise select  # judges this file, and says what is next
+//! cargo run -p lab -- exercise select  # judges your copy, and says what is next
 //! cargo run --example exercise_select  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -4,7 +4,7 @@
 //! The steps in the functions are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise coroutines  # judges this file, and says what is next
+//! cargo run -p lab -- exercise coroutines  # judges your copy, and says what is next
 //! cargo run --example exercise_coroutines  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -5,7 +5,7 @@
 //! yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise selectors  # judges this file, and says what is next
+//! cargo run -p lab -- exercise selectors  # judges your copy, and says what is next
 //! cargo run --example exercise_selectors  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -4,7 +4,7 @@
 //! received for us is forgotten. The steps in the functions are yours. After each:
 //!
 //! ```text
-//! cargo run -p lab -- exercise uring  # judges this file, and says what is next
+//! cargo run -p lab -- exercise uring  # judges your copy, and says what is next
 //! cargo run --example exercise_uring  # runs it, for `cargo run -p client`
 //! ```
 //!

@@ -25,11 +25,11 @@ pub fn comments(course: &Course) -> Vec<Problem> {
     problems
 }
 
-/// The Rust files under `folder`, without what is built.
+/// The Rust files under `folder`, without what is built and what a learner writes.
 fn sources(root: &Path, folder: &str) -> Vec<String> {
     let paths = names(root, folder)
         .into_iter()
-        .filter(|name| name != "target")
+        .filter(|name| name != "target" && !name.starts_with("my_"))
         .map(|name| if folder.is_empty() { name } else { format!("{folder}/{name}") });
     paths
         .flat_map(|path| match root.join(&path).is_dir() {

@@ -171,14 +171,23 @@ impl Exercise {
         row.expect("a test below looks for it")
     }
 
-    /// As cargo knows it.
-    pub(crate) fn example(&self) -> String {
+    /// What it begins with, as cargo knows it.
+    pub(crate) fn skeleton(&self) -> String {
         format!("exercise_{}", self.name)
     }
 
+    /// The learner's copy of that, as cargo knows it. git ignores it.
+    pub(crate) fn own(&self) -> String {
+        format!("my_{}", self.name)
+    }
+
+    pub(crate) fn skeleton_file(&self) -> String {
+        format!("{}/examples/{}.rs", self.row().package, self.skeleton())
+    }
+
     /// What the learner edits.
-    pub(crate) fn file(&self) -> String {
-        format!("{}/examples/{}.rs", self.row().package, self.example())
+    pub(crate) fn own_file(&self) -> String {
+        format!("{}/examples/{}.rs", self.row().package, self.own())
     }
 
     /// Which section helps where this check falls short: its chapter, and the English fragment.
@@ -216,7 +225,7 @@ mod tests {
     fn each_exercise_has_its_skeleton_and_its_solution() {
         for exercise in EXERCISES {
             assert!(PROGRAMS.iter().any(|row| row.name == exercise.name), "{}", exercise.name);
-            let skeleton = std::fs::read_to_string(root().join(exercise.file()));
+            let skeleton = std::fs::read_to_string(root().join(exercise.skeleton_file()));
             let skeleton = skeleton.unwrap_or_else(|_| panic!("{}: no skeleton", exercise.name));
             let Exercise { name, solution, .. } = exercise;
             assert!(skeleton.contains(&format!("One solution is `{solution}`")), "{name}");
@@ -243,10 +252,12 @@ mod tests {
             for entry in folder.read_dir().into_iter().flatten().flatten() {
                 let path = entry.path();
                 // `lab/tests/steps.rs` judges the steps of the server that the chapters grow.
-                if entry.file_name().to_string_lossy().starts_with("step_") {
+                // Those that begin with `my_` are a learner's.
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.starts_with("step_") || name.starts_with("my_") {
                     continue;
                 }
-                let known = |exercise: &Exercise| root().join(exercise.file()) == path;
+                let known = |exercise: &Exercise| root().join(exercise.skeleton_file()) == path;
                 assert!(EXERCISES.iter().any(known), "{}: nobody judges it", path.display());
             }
         }

@@ -1,12 +1,15 @@
 //! `lab exercise`: servers to be finished by whoever learns, and the contract as their judge.
 //!
 //! Each I/O model has a skeleton, `PACKAGE/examples/exercise_NAME.rs`, that compiles, serves a
-//! little and falls short. It is judged exactly as the course's own program is, which is the
-//! solution; and each shortfall names the section of the course that helps.
+//! little and falls short. The learner works on a copy, `PACKAGE/examples/my_NAME.rs`. It is judged
+//! exactly as the course's own program is, which is the solution; and each shortfall names the
+//! section of the course that helps.
 
 mod course;
+mod steps;
 
 use clap::builder::PossibleValuesParser;
+use common::reason;
 use console::{Alignment, pad_str};
 use course::{EXERCISES, Exercise};
 use judge::built::{built, built_example};
@@ -16,21 +19,27 @@ use judge::check::subject::{Gives, Status, Subject};
 use judge::check::suite::{self, CHECKS};
 use judge::check::{ask, names};
 use judge::ended::{Ended, exit};
-use judge::language::Language;
+use judge::language::{Language, said};
 use judge::progress::{while_building, while_saying};
-use judge::table::say;
+use judge::reading::root;
+use judge::table::{columns, say};
+use judge::wrap::hang;
+use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Judges an exercise of the course: a server that you finish
 ///
-/// Without a name: the list of the exercises. With one: its skeleton is built and judged as `lab
-/// check` judges the course's own program. Under each check that falls short stands what to read,
-/// and in the end what is next. Exit status 1 as long as anything falls short.
+/// Without a name: the list of the exercises. With one: you get a copy of its skeleton, in a file
+/// that git ignores, and that copy is built and judged as `lab check` judges the course's own
+/// program, up to the first check that falls short. Under that stands what to read. Exit status 1
+/// as long as anything falls short.
 ///
-///   lab exercise select               all checks, some of them slow while much is missing
-///   lab exercise select --first       up to the first shortfall
+///   lab exercise select               up to the first shortfall
+///   lab exercise select --all         all checks, some of them slow while much is missing
 ///   lab exercise select --only echo
+///   lab exercise select --hint        its steps, and the trap of each
 ///   lab exercise select --solution    the course's own program, judged in the same way
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -39,9 +48,13 @@ pub struct ExerciseArgs {
     #[arg(value_name = "NAME")]
     name: Option<String>,
 
-    /// Stop at the first check that falls short
+    /// Go on after the first check that falls short
     #[arg(long, requires = "name")]
-    first: bool,
+    all: bool,
+
+    /// Print the steps of the exercise, and judge nothing
+    #[arg(long, requires = "name", conflicts_with_all = ["all", "only", "solution", "skeleton"])]
+    hint: bool,
 
     /// This check only (see `lab check --list`); may be given several times
     #[arg(long, value_name = "CHECK", hide_possible_values = true, requires = "name",
@@ -51,6 +64,10 @@ pub struct ExerciseArgs {
     /// Judge the course's own program instead
     #[arg(long, requires = "name")]
     solution: bool,
+
+    /// Judge the skeleton, unfinished as it comes, instead of your copy
+    #[arg(long, requires = "name", conflicts_with = "solution")]
+    skeleton: bool,
 
     /// The language of the list, and of what helps
     #[arg(long, value_enum, default_value_t = Language::of_environment())]
@@ -64,6 +81,7 @@ pub fn main(args: &ExerciseArgs) -> ExitCode {
     suite::descriptor_limit();
     exit(match &args.name {
         None => list(args).map(|()| 0).map_err(Ended::from),
+        Some(name) if args.hint => named(name).and_then(|exercise| hint(exercise, args)),
         Some(name) => named(name).and_then(|exercise| judged(exercise, args)),
     })
 }
@@ -84,26 +102,46 @@ fn list(args: &ExerciseArgs) -> io::Result<()> {
             Language::English => format!("chapter {number}"),
             Language::Chinese => format!("第 {number} 章"),
         };
-        let (name, file) = (exercise.name, exercise.file());
+        let (name, file) = (exercise.name, exercise.skeleton_file());
         let (name, chapter, file) = (wide(name, 13), wide(&chapter, 12), wide(&file, 48));
         say(&format!("{name}{chapter}{file}{}\n", args.lang.pick(exercise.task)))
     })
 }
 
+/// The steps, as wide as the terminal.
+fn hint(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
+    let file = exercise.skeleton_file();
+    let skeleton = fs::read_to_string(root().join(&file))
+        .map_err(|error| format!("{file}: {}", reason(&error)))?;
+    for step in steps::hints(exercise, &skeleton, args.lang) {
+        say(&format!("{}\n", hang(&step, columns().min(100)).join("\n")))?;
+    }
+    Ok(0)
+}
+
+/// Builds what is to be judged. Before the first time, that is a copy of the skeleton.
+fn build(exercise: &Exercise, args: &ExerciseArgs) -> Result<PathBuf, Ended> {
+    let row = exercise.row();
+    if args.solution {
+        return Ok(while_building(row.binary, || built(row.package, row.binary))?);
+    }
+    if !args.skeleton && steps::begin(exercise, &root(), args.lang)? {
+        let (from, to) = (exercise.skeleton_file(), exercise.own_file());
+        say(&said!(
+            "{to} is your copy of {from}: finish it\n",
+            "{to} 是 {from} 的副本，由你来写完\n"
+        ))?;
+    }
+    let example = if args.skeleton { exercise.skeleton() } else { exercise.own() };
+    let (binary, told) = while_building(&example, || built_example(&example))?;
+    // Warnings. Who closed standard error does not want them.
+    let _ = io::stderr().write_all(told.as_bytes());
+    Ok(binary)
+}
+
 /// How many checks fall short.
 fn judged(exercise: &Exercise, args: &ExerciseArgs) -> Result<usize, Ended> {
-    let row = exercise.row();
-    let binary = if args.solution {
-        while_building(row.binary, || built(row.package, row.binary))
-    } else {
-        let example = exercise.example();
-        while_building(&example, || built_example(&example)).map(|(binary, told)| {
-            // Warnings. Who closed standard error does not want them.
-            let _ = io::stderr().write_all(told.as_bytes());
-            binary
-        })
-    };
-    let subject = row.subject(&binary?);
+    let subject = exercise.row().subject(&build(exercise, args)?);
     // One that does not run at all is one line, not one for each check.
     Server::try_start(&subject, Start::default()).map(drop)?;
     let mut report = Report::new();
@@ -156,7 +194,7 @@ impl Judged<'_> {
                         subject.gives = *gives;
                         gate = check.name;
                     }
-                    if self.args.first {
+                    if !self.args.all && self.args.only.is_empty() {
                         break;
                     }
                 }
@@ -182,7 +220,8 @@ impl Judged<'_> {
 
     fn sum_up(&self, held: usize, short: &[&str], asked: usize) -> io::Result<()> {
         let Self { exercise, args, .. } = self;
-        let (file, solution) = (exercise.file(), exercise.solution);
+        let solution = exercise.solution;
+        let file = if args.skeleton { exercise.skeleton_file() } else { exercise.own_file() };
         let Some(next) = short.first() else {
             return say(&match (args.lang, args.solution) {
                 (Language::English, false) => {
@@ -197,7 +236,7 @@ impl Judged<'_> {
                 (Language::Chinese, true) => format!("{asked} 项全部合格，这就是 {solution}\n"),
             });
         };
-        if !args.first {
+        if args.all || !args.only.is_empty() {
             say(&match args.lang {
                 Language::English => format!("{held} of {asked} hold\n"),
                 Language::Chinese => format!("{asked} 项中有 {held} 项合格\n"),
