@@ -99,7 +99,14 @@ fn select_goes_through_the_five_steps_and_serves_two_at_once() {
 fn the_steps_are_told_in_chinese_too() {
     let text = tour(&["select", "--lang", "zh"]);
     let steps = [
-        "1. S3「", "2. S3「", "A 连接", "3. S3「", "A 发送", "4. S3「", "5. S3「", "A 收到",
+        "1. 循环",
+        "2. 客户端",
+        "A 连接",
+        "3. 客户端",
+        "A 发送",
+        "4. 回复",
+        "5. 下一轮",
+        "A 收到",
         "A 关闭",
     ];
     in_order(&text, &steps);
@@ -119,7 +126,10 @@ fn epoll_makes_the_four_observations() {
             &["sending b'hello'", "A receives b'hello'", "4. ", "A closes", "closing"],
         ];
         in_order(&tour(&[name]), &expected.concat());
-        in_order(&tour(&[name, "--lang", "zh"]), &["1. S1「", "2. S1：", "3. S1：", "4. S1「"]);
+        in_order(
+            &tour(&[name, "--lang", "zh"]),
+            &["1. 还没有", "2. 客户端", "3. 客户端", "4. 每个"],
+        );
     };
     observations("epoll_edge", [&["EPOLLIN|EPOLLOUT)]"], &[]]);
     observations("epoll", [&["EPOLLIN)]"], &["EPOLL_CTL_MOD", "EPOLLOUT)]"]]);

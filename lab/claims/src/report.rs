@@ -160,14 +160,17 @@ fn rows(experiment: &Experiment, language: Language) -> Vec<(Outcome, &'static C
         .collect()
 }
 
-/// A claim's own words, and below them what they say.
+/// What is claimed and, for who can read it, in whose words.
 fn said(claim: &Claim, language: Language, width: usize) -> String {
-    let mut lines = match language {
-        // The quotation marks are wide: no space to break at.
-        Language::English => wrap(&format!("{}\u{a0}「{}」", claim.note, claim.quote), width),
-        Language::Chinese => wrap(&format!("{}「{}」", claim.note, claim.quote), width),
+    let says = language.pick(claim.says);
+    let lines = match language {
+        Language::English => wrap(&format!("{says} ({})", claim.note), width),
+        Language::Chinese => {
+            let mut lines = wrap(&format!("{}「{}」", claim.note, claim.quote), width);
+            lines.extend(wrap(says, width));
+            lines
+        }
     };
-    lines.extend(wrap(language.pick(claim.says), width));
     lines.join("\n")
 }
 

@@ -28,8 +28,8 @@ use std::time::Duration;
 /// They go on only when the server has said what belongs to the step, so the order is the same in
 /// every run. The numbers are milliseconds since the start.
 ///
-/// Between the lines stand the notes' five steps (S3, for select) or their four observations (S1,
-/// for epoll and epoll_edge), put right where they are wrong. Other programs have two clients.
+/// Between the lines stands what to look for: with select the five steps of a turn, with epoll and
+/// epoll_edge what is reported and when. Other programs have two clients.
 ///
 /// Without a name: the list of what can be toured.
 #[derive(Debug, Args)]

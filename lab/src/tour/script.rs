@@ -1,4 +1,4 @@
-//! What the clients do, and the notes' words on it.
+//! What the clients do, and what to look for in the server's lines meanwhile.
 
 use super::stage::Stage;
 use judge::check::programs::Program;
@@ -8,9 +8,9 @@ use judge::language::Language;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Script {
-    /// S3's five steps.
+    /// The five steps of the select server in note S3, and two clients.
     FiveSteps,
-    /// S1's four observations, of a server told of each event once, or as long as it lasts.
+    /// What note S1 observes of an epoll server, told of each event once, or as long as it lasts.
     FourObservations { edge: bool },
     /// Two clients; the one that came later asks first.
     TwoClients,
@@ -33,12 +33,14 @@ impl Script {
     pub(super) fn about(self, language: Language) -> &'static str {
         let [en, zh] = match self {
             Self::FiveSteps => {
-                ["S3's five steps, and two clients", "S3 的五个步骤，外加两个客户端"]
+                ["the five steps of a turn, and two clients", "一轮的五个步骤，外加两个客户端"]
             }
-            Self::FourObservations { .. } => ["S1's four observations", "S1 的四点观察"],
+            Self::FourObservations { .. } => {
+                ["what epoll reports, and when", "epoll 报告什么，什么时候报告"]
+            }
             Self::TwoClients => ["two clients", "两个客户端"],
             Self::OneAtATime => {
-                ["two clients, one after the other", "两个客户端，一个走了才轮到另一个"]
+                ["two clients, one after the other", "两个客户端，前一个断开才轮到后一个"]
             }
         };
         match language {
@@ -61,22 +63,22 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "1. The loop",
-            "inputs has the listener, outputs nobody, and there is no queue yet. select sleeps.",
+            "inputs holds the listener, outputs is empty, and there is no queue yet. select sleeps.",
         ],
         [
-            "1. S3「通过无限循环监听select事件」",
-            "inputs 里只有监听套接字，outputs 为空，还没有队列。select 睡着了。",
+            "1. 循环",
+            "inputs 里只有监听套接字，outputs 为空，还没有队列。程序阻塞在 select 上。",
         ],
     )?;
     stage.started()?;
     stage.step(
         [
             "2. A client asks to connect",
-            "readable has the listener, writable nobody. accept makes a new descriptor for the \
+            "readable holds the listener, writable is empty. accept makes a new descriptor for the \
              client: it joins inputs and gets a queue, empty. outputs stays as it was.",
         ],
         [
-            "2. S3「客户端请求连接服务端」",
+            "2. 客户端请求连接",
             "readable 里是监听套接字，writable 为空。accept 为客户端得到一个新的描述符：它进入 inputs，\
              并有了自己的队列，队列是空的。outputs 仍然为空。",
         ],
@@ -85,14 +87,14 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "3. It sends",
-            "readable has the client, writable nobody. recv takes the bytes, and they go into its \
-             queue; because something is queued, the client joins outputs. (S3 puts the data into \
-             outputs. There stands the socket; the data is in the queue.)",
+            "readable holds the client, writable is empty. recv takes the bytes, and they go into \
+             the client's queue. Because something is queued, the client joins outputs: there \
+             stands the socket, and the data is in the queue.",
         ],
         [
-            "3. S3「服务端接收客户端发送的数据」",
-            "readable 里是客户端，writable 为空。recv 收下的字节放进它的队列；队列里有了东西，\
-             客户端才进入 outputs。（S3 说「为outputs增添消息数据」：进 outputs 的是套接字，数据在队列里。）",
+            "3. 客户端发来数据",
+            "readable 里是客户端，writable 为空。recv 收下的字节放进它的队列。队列里有了内容，\
+             客户端才进入 outputs：进 outputs 的是套接字，数据在队列里。",
         ],
     )?;
     stage.sends(&mut a, "hello")?;
@@ -100,36 +102,36 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "4. It is answered",
-            "readable has nobody, writable the client. What wakes select is not that outputs has \
-             somebody, as S3 says, but room in the send buffer, and that is nearly always there. \
-             The queue is sent; now that it is empty, the client leaves outputs.",
+            "readable is empty, writable holds the client. What wakes select is room in the send \
+             buffer, and that is nearly always there. The queue is sent. Now that it is empty, the \
+             client leaves outputs; otherwise select would return at once, again and again.",
         ],
         [
-            "4. S3「outputs非空触发select事件」",
-            "readable 为空，writable 里是客户端。其实触发 select 的不是 outputs 非空，而是发送缓冲区有空间，\
-             而这几乎总是成立。队列里的数据发出去，队列空了，客户端离开 outputs。",
+            "4. 回复",
+            "readable 为空，writable 里是客户端。唤醒 select 的是发送缓冲区有空间，而这几乎总是成立。\
+             队列里的数据发出去，队列空了，客户端就离开 outputs；否则 select 会一次又一次立即返回。",
         ],
     )?;
     stage.hear(&[&["output queue for {P} is empty"]], Some(&a))?;
     stage.step(
         [
             "5. And round again",
-            "inputs has the listener and the client, outputs nobody, the queue is empty. select \
-             sleeps until there is a new client (step 2) or more data (step 3; S3 says 2). The \
-             answer waits in the client's own receive buffer until the client reads it.",
+            "inputs holds the listener and the client, outputs is empty, so is the queue. select \
+             sleeps until there is a new client (step 2) or more data (step 3). The answer waits \
+             in the client's own receive buffer until the client reads it.",
         ],
         [
-            "5. S3「等待客户端发送数据,回到第2步」",
-            "inputs 里是监听套接字和客户端，outputs 为空，队列是空的。select 又睡了：来了新客户端，\
-             回到第 2 步；来了数据，则是第 3 步。回答停在客户端自己的接收缓冲区里，等它来读。",
+            "5. 下一轮",
+            "inputs 里是监听套接字和客户端，outputs 为空，队列是空的。程序又阻塞在 select 上：来了新客户端，\
+             就是第 2 步；来了数据，就是第 3 步。回复停在客户端自己的接收缓冲区里，等它来读。",
         ],
     )?;
     stage.hear(&[&["waiting for"]], None)?;
     stage.receives(&mut a, "hello")?;
 
     stage.step(
-        ["Two clients, one thread: B comes", "Step 2 again. inputs has three members now."],
-        ["两个客户端，一个线程：B 来了", "又是第 2 步。inputs 里现在有三个。"],
+        ["Two clients, one thread: B connects", "Step 2 again. inputs has three members now."],
+        ["两个客户端，一个线程：B 连接", "又是第 2 步。inputs 里现在有三个套接字。"],
     )?;
     let mut b = stage.connects('B')?;
     stage.step(
@@ -154,13 +156,13 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.receives(&mut a, "again")?;
     stage.step(
         [
-            "They leave",
-            "A client that has left is readable: recv returns 0 bytes. That is a success, not the \
-             failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
+            "They disconnect",
+            "A client that has closed its end is readable: recv returns 0 bytes, which is a success \
+             and no error. The client leaves inputs, and its queue is dropped with it.",
         ],
         [
-            "离开",
-            "客户端走了，它就是可读的：recv 返回 0 字节。这是成功，而不是 S3 第 3 步所说的「接收失败」。\
+            "断开",
+            "客户端关闭了连接，套接字就是可读的：recv 返回 0 字节。这是成功，不是错误。\
              它离开 inputs，队列也一同丢弃。",
         ],
     )?;
@@ -171,71 +173,63 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
 fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
     stage.step(
         [
-            "1. S1: with no client, it blocks in select.epoll()",
-            "Wrong. That call makes the epoll instance and returns; the listener has been \
-             registered since. It sleeps in epoll_wait.",
+            "1. No client yet",
+            "Making the epoll instance was a call that returned at once, and so was registering the \
+             listener. The one call that sleeps is epoll_wait.",
         ],
         [
-            "1. S1「程序阻塞在 epoll_fd = select.epoll( ) 处」",
-            "错误。那个调用创建 epoll 实例，早就返回了，后来还注册了监听套接字。它睡在 epoll_wait 里。",
+            "1. 还没有客户端",
+            "创建 epoll 实例的调用早就返回了，注册监听套接字的也一样。程序阻塞在 epoll_wait 上，只有这个调用会阻塞。",
         ],
     )?;
     stage.started()?;
     stage.sleeps()?;
     let [en, zh] = if edge {
         [
-            "Right: S1's 3 is the listener, 1 is EPOLLIN. accept, and the client is registered, \
-             here for EPOLLOUT too. That counts as an edge: the next wait says that there is room \
-             to send, and does not say it again.",
-            "正确：S1 的 3 是监听套接字，1 是 EPOLLIN。accept 之后注册客户端；这里同时注册了 EPOLLOUT，\
+            "The event says EPOLLIN, of the listener. accept, and the client is registered, here \
+             for EPOLLOUT too. That counts as an edge: the next wait says that there is room to \
+             send, and does not say it again.",
+            "事件是监听套接字的 EPOLLIN。accept 之后注册客户端；这里同时注册了 EPOLLOUT，\
              注册本身就会触发一次：下一次等待报告发送缓冲区有空间，以后不再重复。",
         ]
     } else {
         [
-            "Right: S1's 3 is the listener, 1 is EPOLLIN. accept, and the client is registered, \
-             for EPOLLIN.",
-            "正确：S1 的 3 是监听套接字，1 是 EPOLLIN。accept 之后注册客户端，关注 EPOLLIN。",
+            "The event says EPOLLIN, of the listener. accept, and the client is registered, for \
+             EPOLLIN.",
+            "事件是监听套接字的 EPOLLIN。accept 之后注册客户端，关注 EPOLLIN。",
         ]
     };
-    stage.step(
-        ["2. S1: a client connects, and the list is [(3, 1)]", en],
-        ["2. S1：客户端连接，「epoll_list打印为[ (3,1)]」", zh],
-    )?;
+    stage.step(["2. A client connects", en], ["2. 客户端连接", zh])?;
     let mut a = stage.connects('A')?;
     let [en, zh] = if edge {
         [
-            "Right for S1's program, which watches for one thing at a time: 1, EPOLLIN, to \
-             receive; then epoll_ctl, and 4, EPOLLOUT, to answer. (`lab tour epoll` shows the \
-             two.) This one registered both for good: one event says both, 1 + 4, and nothing is \
-             switched.",
-            "对 S1 的程序来说正确，它每次只关注一件事：先是 1，即 EPOLLIN，接收；再用 epoll_ctl 换成 4，\
-             即 EPOLLOUT，回答。（`lab tour epoll` 里能看到这两次。）这个程序一次注册了两样，\
-             一个事件就都报告了，即 1 + 4，不用切换。",
+            "This server registered both for good. One event says both, EPOLLIN and EPOLLOUT, and \
+             nothing is switched. (`lab tour epoll` shows a server that watches for one thing at a \
+             time: two events, and a call of epoll_ctl before each.)",
+            "这个程序一次注册了两样：一个事件同时报告 EPOLLIN 和 EPOLLOUT，不用切换。\
+             （`lab tour epoll` 里的程序每次只关注一件事：要两个事件，每个之前都要调用一次 epoll_ctl。）",
         ]
     } else {
         [
-            "Right: 5 is the client; 1 is EPOLLIN, and it is received; epoll_ctl switches; 4 is \
-             EPOLLOUT, and it is answered; epoll_ctl switches back.",
-            "正确：5 是客户端；1 是 EPOLLIN，接收；用 epoll_ctl 切换；4 是 EPOLLOUT，回答；再切换回来。",
+            "EPOLLIN: the server receives, and epoll_ctl switches what is watched. EPOLLOUT: it \
+             answers, and epoll_ctl switches back.",
+            "EPOLLIN：接收，再用 epoll_ctl 切换关注的事件。EPOLLOUT：回复，再切换回来。",
         ]
     };
-    stage.step(
-        ["3. S1: it sends, and the list is [(5, 1)], then [(5, 4)]", en],
-        ["3. S1：客户端发送，「第一次打印为[ (5,1)]」「第二次打印为[(5,4)]」", zh],
-    )?;
+    stage.step(["3. It sends", en], ["3. 客户端发送", zh])?;
     stage.asks(&mut a, "hello")?;
     stage.receives(&mut a, "hello")?;
     stage.step(
         [
-            "4. S1: three variables have to be kept",
-            "Incomplete: the connections, their addresses, what they sent; and a fourth, how much \
-             of the answer is sent already, because send may take a part of it. S1 keeps a \
-             dictionary for each; here one struct owns all four, and goes when the client goes.",
+            "4. What has to be kept for a client",
+            "Its connection, its address, what it sent, and how much of the answer is sent already, \
+             because send may take only a part. One struct owns all four, and is dropped when the \
+             client disconnects.",
         ],
         [
-            "4. S1「需要有三个变量」",
-            "不完整：连接、地址、收到的数据；还缺第四个，回答已经发到哪里，因为 send 可能只收下一部分。\
-             S1 为每样各备一个字典；这里四样同属一个结构体，客户端一走就一同丢弃。",
+            "4. 每个客户端要保存什么",
+            "连接、地址、收到的数据，还有回复已经发到哪里，因为 send 可能只发走一部分。\
+             四样同属一个结构体，客户端断开时一同丢弃。",
         ],
     )?;
     stage.asks(&mut a, "again")?;
@@ -249,15 +243,15 @@ fn two_clients(stage: &mut Stage) -> Result<(), Ended> {
     let mut a = stage.connects('A')?;
     let mut b = stage.connects('B')?;
     stage.step(
-        ["B sends", "A came first and says nothing. That holds up nobody."],
-        ["B 发送", "A 先来，却一声不吭。谁也没有因此被耽误。"],
+        ["B sends", "A connected first and is idle. B does not have to wait for it."],
+        ["B 发送", "A 先连接，但一直空闲。B 不用等它。"],
     )?;
     stage.asks(&mut b, "hi")?;
     stage.receives(&mut b, "hi")?;
     stage.step(["A sends", ""], ["A 发送", ""])?;
     stage.asks(&mut a, "hello")?;
     stage.receives(&mut a, "hello")?;
-    stage.step(["They leave", ""], ["离开", ""])?;
+    stage.step(["They disconnect", ""], ["断开", ""])?;
     stage.closes(a)?;
     stage.closes(b)
 }
@@ -274,7 +268,7 @@ fn one_at_a_time(stage: &mut Stage) -> Result<(), Ended> {
         ],
         [
             "B 连接并发送",
-            "连得上，也发得出：内核建立连接，放进全连接队列，字节也收下了。服务端在等 A，不知道有 B。",
+            "连得上，也发得出：内核建立连接，放进全连接队列，字节也收下了。服务端阻塞着等 A，不知道有 B。",
         ],
     )?;
     let mut b = stage.waits_to_be_accepted('B')?;
@@ -284,8 +278,11 @@ fn one_at_a_time(stage: &mut Stage) -> Result<(), Ended> {
     stage.asks(&mut a, "hello")?;
     stage.receives(&mut a, "hello")?;
     stage.step(
-        ["A leaves, and B is served", "The server accepts B, and finds what it sent long ago."],
-        ["A 离开，轮到 B", "服务端接受 B，它早先发来的数据已经在那里了。"],
+        [
+            "A disconnects, and B is served",
+            "The server accepts B, and finds what it sent long ago.",
+        ],
+        ["A 断开，轮到 B", "服务端接受 B，它早先发来的数据已经在那里了。"],
     )?;
     stage.closes(a)?;
     stage.answers(&b)?;
