@@ -12,7 +12,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         wrong: [
             "the end of input is taken for the client's leaving, and what is queued for it is \
              thrown away",
-            "把输入结束当成客户端走了，还没发出去的回答全部丢掉",
+            "把输入结束当成客户端已经断开，排队待发的数据全部丢掉",
         ],
         notes: "S0, S4",
         checks: &["half_close", "data_with_fin"],
