@@ -38,7 +38,7 @@ impl Script {
             Self::FourObservations { .. } => ["S1's four observations", "S1 的四点观察"],
             Self::TwoClients => ["two clients", "两个客户端"],
             Self::OneAtATime => {
-                ["two clients, one after the other", "两个客户端，一个走了才轮到另一个"]
+                ["two clients, one after the other", "两个客户端，一个断开了才轮到另一个"]
             }
         };
         match language {
@@ -65,7 +65,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
         ],
         [
             "1. S3「通过无限循环监听select事件」",
-            "inputs 里只有监听套接字，outputs 为空，还没有队列。select 睡着了。",
+            "inputs 里只有监听套接字，outputs 为空，还没有队列。服务端阻塞在 select 上。",
         ],
     )?;
     stage.started()?;
@@ -107,7 +107,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
         [
             "4. S3「outputs非空触发select事件」",
             "readable 为空，writable 里是客户端。其实触发 select 的不是 outputs 非空，而是发送缓冲区有空间，\
-             而这几乎总是成立。队列里的数据发出去，队列空了，客户端离开 outputs。",
+             而这几乎总是成立。队列里的数据发出去，队列空了，客户端移出 outputs。",
         ],
     )?;
     stage.hear(&[&["output queue for {P} is empty"]], Some(&a))?;
@@ -120,8 +120,8 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
         ],
         [
             "5. S3「等待客户端发送数据,回到第2步」",
-            "inputs 里是监听套接字和客户端，outputs 为空，队列是空的。select 又睡了：来了新客户端，\
-             回到第 2 步；来了数据，则是第 3 步。回答停在客户端自己的接收缓冲区里，等它来读。",
+            "inputs 里是监听套接字和客户端，outputs 为空，队列是空的。又阻塞在 select 上：来了新客户端，\
+             回到第 2 步；来了数据，则是第 3 步。回复停在客户端自己的接收缓冲区里，等它来读。",
         ],
     )?;
     stage.hear(&[&["waiting for"]], None)?;
@@ -142,7 +142,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
         [
             "两个客户端，一个线程：同时有数据",
             "其间服务端被暂停，醒来时两份数据都在：一次 select，readable 里有两个，接着 writable 里也有两个。\
-             先发送的是 B，先连接的是 A：集合只说谁就绪，不说从什么时候起就绪。",
+             先发送的是 B，先连接的是 A：集合只表明哪些就绪，不表明从什么时候起就绪。",
         ],
     )?;
     stage.while_held(|stage| {
@@ -159,9 +159,9 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
              failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
         ],
         [
-            "离开",
-            "客户端走了，它就是可读的：recv 返回 0 字节。这是成功，而不是 S3 第 3 步所说的「接收失败」。\
-             它离开 inputs，队列也一同丢弃。",
+            "断开",
+            "客户端断开之后，它就是可读的：recv 返回 0 字节。这是成功，而不是 S3 第 3 步所说的「接收失败」。\
+             它移出 inputs，队列也一同丢弃。",
         ],
     )?;
     stage.closes(a)?;
@@ -177,7 +177,7 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
         ],
         [
             "1. S1「程序阻塞在 epoll_fd = select.epoll( ) 处」",
-            "错误。那个调用创建 epoll 实例，早就返回了，后来还注册了监听套接字。它睡在 epoll_wait 里。",
+            "错误。那个调用创建 epoll 实例，早就返回了，后来还注册了监听套接字。它阻塞在 epoll_wait 上。",
         ],
     )?;
     stage.started()?;
@@ -209,14 +209,14 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
              two.) This one registered both for good: one event says both, 1 + 4, and nothing is \
              switched.",
             "对 S1 的程序来说正确，它每次只关注一件事：先是 1，即 EPOLLIN，接收；再用 epoll_ctl 换成 4，\
-             即 EPOLLOUT，回答。（`lab tour epoll` 里能看到这两次。）这个程序一次注册了两样，\
+             即 EPOLLOUT，回复。（`lab tour epoll` 里能看到这两次。）这个程序一次注册了两样，\
              一个事件就都报告了，即 1 + 4，不用切换。",
         ]
     } else {
         [
             "Right: 5 is the client; 1 is EPOLLIN, and it is received; epoll_ctl switches; 4 is \
              EPOLLOUT, and it is answered; epoll_ctl switches back.",
-            "正确：5 是客户端；1 是 EPOLLIN，接收；用 epoll_ctl 切换；4 是 EPOLLOUT，回答；再切换回来。",
+            "正确：5 是客户端；1 是 EPOLLIN，接收；用 epoll_ctl 切换；4 是 EPOLLOUT，回复；再切换回来。",
         ]
     };
     stage.step(
@@ -234,8 +234,8 @@ fn four_observations(stage: &mut Stage, edge: bool) -> Result<(), Ended> {
         ],
         [
             "4. S1「需要有三个变量」",
-            "不完整：连接、地址、收到的数据；还缺第四个，回答已经发到哪里，因为 send 可能只收下一部分。\
-             S1 为每样各备一个字典；这里四样同属一个结构体，客户端一走就一同丢弃。",
+            "不完整：连接、地址、收到的数据；还缺第四个，回复已经发到哪里，因为 send 可能只收下一部分。\
+             S1 为每样各备一个字典；这里四样同属一个结构体，客户端一断开就一同丢弃。",
         ],
     )?;
     stage.asks(&mut a, "again")?;
@@ -250,14 +250,14 @@ fn two_clients(stage: &mut Stage) -> Result<(), Ended> {
     let mut b = stage.connects('B')?;
     stage.step(
         ["B sends", "A came first and says nothing. That holds up nobody."],
-        ["B 发送", "A 先来，却一声不吭。谁也没有因此被耽误。"],
+        ["B 发送", "A 先连上，却是空闲的。没有客户端因此要等。"],
     )?;
     stage.asks(&mut b, "hi")?;
     stage.receives(&mut b, "hi")?;
     stage.step(["A sends", ""], ["A 发送", ""])?;
     stage.asks(&mut a, "hello")?;
     stage.receives(&mut a, "hello")?;
-    stage.step(["They leave", ""], ["离开", ""])?;
+    stage.step(["They leave", ""], ["断开", ""])?;
     stage.closes(a)?;
     stage.closes(b)
 }
@@ -285,7 +285,7 @@ fn one_at_a_time(stage: &mut Stage) -> Result<(), Ended> {
     stage.receives(&mut a, "hello")?;
     stage.step(
         ["A leaves, and B is served", "The server accepts B, and finds what it sent long ago."],
-        ["A 离开，轮到 B", "服务端接受 B，它早先发来的数据已经在那里了。"],
+        ["A 断开，轮到 B", "服务端接受 B，它早先发来的数据已经在那里了。"],
     )?;
     stage.closes(a)?;
     stage.answers(&b)?;

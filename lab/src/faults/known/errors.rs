@@ -19,7 +19,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 "#,
         wrong: [
             "nobody catches the error of recv: one client's reset ends the server",
-            "recv 的错误没人接住：一个客户端重置连接，整个服务端退出",
+            "recv 的错误没有处理：一个客户端重置连接，整个服务端退出",
         ],
         notes: "S0, S2, S3, S4",
         checks: &["resets"],
@@ -51,7 +51,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 ",
         wrong: [
             "select's third set is taken for errors: who sends an urgent byte is cut off",
-            "把 select 的第三个集合当成“出错”：谁发来紧急字节，就断开谁",
+            "把 select 的第三个集合当成“出错”：客户端发来一个紧急字节，就断开它",
         ],
         notes: "S0, S3, S4",
         checks: &["urgent"],
@@ -84,7 +84,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 "#,
         wrong: [
             "each line is printed whatever comes: whoever stops reading the output stops the server",
-            "打印时不顾后果：看输出的人一走，服务端就崩溃",
+            "打印时不管写没写成：读输出的程序一结束，服务端就崩溃",
         ],
         notes: "",
         checks: &["closed_output"],

@@ -13,7 +13,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         wrong: [
             "only the listener is non-blocking: the server sleeps in recv for the first client that \
              is silent",
-            "只有监听套接字是非阻塞的：遇到第一个不说话的客户端，服务端就睡在 recv 里",
+            "只有监听套接字是非阻塞的：遇到第一个空闲的客户端，服务端就阻塞在 recv 上",
         ],
         notes: "S2",
         checks: &["interleaved"],
@@ -32,7 +32,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 ",
         wrong: [
             "one client is served until it has no more: who sends all the time has the server alone",
-            "一个客户端没读空就不放手：谁不停地发，谁就独占服务端",
+            "对一个客户端要一直读空才罢休：它不停地发，就独占服务端",
         ],
         notes: "S1",
         checks: &["flooder"],

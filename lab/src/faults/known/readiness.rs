@@ -27,7 +27,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         wrong: [
             "what the client needs is asked for on the listener: nobody tells when there is room for \
              the client",
-            "该为客户端改的关注，改到了监听套接字上：客户端有了空间，没人来说",
+            "该为客户端改的关注，改到了监听套接字上：客户端可写了，却不会报告",
         ],
         notes: "S4",
         checks: &["echo"],

@@ -83,7 +83,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         wrong: [
             "select where there is something better: descriptors end at 1023, and those who are ready \
              together are answered in the order of the list",
-            "有更好的却用 select：描述符到 1023 为止，同时就绪的按列表的顺序回答",
+            "有更好的却用 select：描述符到 1023 为止，同时就绪的按列表的顺序回复",
         ],
         notes: "S0, S2, S3, S4",
         checks: &["in_order", "many_clients"],
@@ -112,7 +112,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
 "#,
         wrong: [
             "bind fails, and the server goes on: it listens on a port that nobody knows",
-            "bind 失败了还继续：监听在一个谁也不知道的端口上",
+            "bind 失败了还继续：监听在一个客户端不知道的端口上",
         ],
         notes: "S1",
         checks: &["port_in_use"],
