@@ -40,8 +40,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         let socket: Rc<dyn AsFd> = Rc::new(connection.share());
 ",
         wrong: [
-            "the sockets block: the server sleeps in send for one client that does not read, and \
-             everybody waits",
+            "the sockets block: the server blocks in send for one client that does not read, and \
+             all wait",
             "套接字是阻塞的：一个客户端不读，服务端就阻塞在 send 上，所有客户端一起等",
         ],
         notes: "S2",
