@@ -61,7 +61,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "1. The loop",
-            "inputs has the listener, outputs nobody, and there is no queue yet. select sleeps.",
+            "inputs has the listener, outputs is empty, and there is no queue yet. select sleeps.",
         ],
         [
             "1. S3「通过无限循环监听select事件」",
@@ -72,7 +72,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "2. A client asks to connect",
-            "readable has the listener, writable nobody. accept makes a new descriptor for the \
+            "readable has the listener, writable is empty. accept makes a new descriptor for the \
              client: it joins inputs and gets a queue, empty. outputs stays as it was.",
         ],
         [
@@ -85,7 +85,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "3. It sends",
-            "readable has the client, writable nobody. recv takes the bytes, and they go into its \
+            "readable has the client, writable is empty. recv takes the bytes, and they go into its \
              queue; because something is queued, the client joins outputs. (S3 puts the data into \
              outputs. There stands the socket; the data is in the queue.)",
         ],
@@ -100,8 +100,8 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "4. It is answered",
-            "readable has nobody, writable the client. What wakes select is not that outputs has \
-             somebody, as S3 says, but room in the send buffer, and that is nearly always there. \
+            "readable is empty, writable has the client. What wakes select is not that outputs has \
+             an entry, as S3 says, but room in the send buffer, and that is nearly always there. \
              The queue is sent; now that it is empty, the client leaves outputs.",
         ],
         [
@@ -114,7 +114,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "5. And round again",
-            "inputs has the listener and the client, outputs nobody, the queue is empty. select \
+            "inputs has the listener and the client, outputs is empty, and so is the queue. select \
              sleeps until there is a new client (step 2) or more data (step 3; S3 says 2). The \
              answer waits in the client's own receive buffer until the client reads it.",
         ],
@@ -155,7 +155,7 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "They leave",
-            "A client that has left is readable: recv returns 0 bytes. That is a success, not the \
+            "A client that has disconnected is readable: recv returns 0 bytes. That is a success, not the \
              failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
         ],
         [
@@ -249,7 +249,7 @@ fn two_clients(stage: &mut Stage) -> Result<(), Ended> {
     let mut a = stage.connects('A')?;
     let mut b = stage.connects('B')?;
     stage.step(
-        ["B sends", "A came first and says nothing. That holds up nobody."],
+        ["B sends", "A came first and is idle. No other client waits for it."],
         ["B 发送", "A 先连上，却是空闲的。没有客户端因此要等。"],
     )?;
     stage.asks(&mut b, "hi")?;

@@ -86,7 +86,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         wrong: [
             "println! panics when it cannot write: when the reader of the output ends, so does the \
              server",
-            "打印时不管写没写成：读输出的程序一结束，服务端就崩溃",
+            "打印失败就 panic：读输出的程序一结束，服务端就崩溃",
         ],
         notes: "",
         checks: &["closed_output"],
