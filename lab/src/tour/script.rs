@@ -85,9 +85,9 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "3. It sends",
-            "readable has the client, writable is empty. recv takes the bytes, and they go into its \
-             queue; because something is queued, the client joins outputs. (S3 puts the data into \
-             outputs. There stands the socket; the data is in the queue.)",
+            "readable has the client, writable is empty. recv takes the bytes, and they go into \
+             its queue; because something is queued, the client joins outputs. (S3 puts the data \
+             into outputs. There stands the socket; the data is in the queue.)",
         ],
         [
             "3. S3「服务端接收客户端发送的数据」",
@@ -155,8 +155,8 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
     stage.step(
         [
             "They leave",
-            "A client that has disconnected is readable: recv returns 0 bytes. That is a success, not the \
-             failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
+            "A client that has disconnected is readable: recv returns 0 bytes. That is a success, \
+             not the failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
         ],
         [
             "断开",
