@@ -156,7 +156,8 @@ fn five_steps(stage: &mut Stage) -> Result<(), Ended> {
         [
             "They leave",
             "A client that has disconnected is readable: recv returns 0 bytes. That is a success, \
-             not the failure that S3's step 3 waits for. It leaves inputs, and its queue goes with it.",
+             not the failure that S3's step 3 waits for. It leaves inputs, and its \
+             queue goes with it.",
         ],
         [
             "断开",
