@@ -22,8 +22,9 @@ pub fn section(check: &str) -> Option<(&'static str, &'static str)> {
         "no_delay" => ("13-robust-servers", "room"),
         "idle_cpu" => ("13-robust-servers", "readiness"),
         "flooder" => ("13-robust-servers", "fairness"),
-        "out_of_descriptors" | "port_in_use" | "restart" => ("13-robust-servers", "resources"),
-        "refused_watch" => ("13b-rarer-faults", "the-kernel-refuses-to-watch-a-client"),
+        "out_of_descriptors" | "refused_watch" | "port_in_use" | "restart" => {
+            ("13-robust-servers", "resources")
+        }
         _ => return None,
     })
 }
