@@ -160,7 +160,7 @@ impl Listener {
         None
     }
 
-    /// Makes a connection of an accepted socket, unless it has cost the last descriptor.
+    /// Makes a connection of an accepted socket, or turns it away if it took the last descriptor.
     fn take_in(&self, socket: TcpStream, peer: SocketAddr) -> io::Result<Connection> {
         if !self.keep_spare() {
             info!("turning away {peer}: no descriptor is free (ulimit -n)");
@@ -172,7 +172,7 @@ impl Listener {
         // BSDs refuse to set an option of a connection that was reset meanwhile.
         let connection =
             Connection::new(socket, peer).map_err(|_| io::ErrorKind::ConnectionAborted)?;
-        // On Linux a new socket blocks, whatever its listener does (accept(2)).
+        // On Linux an accepted socket blocks, even if its listener does not (accept(2)).
         if self.nonblocking.get() {
             connection.set_nonblocking(true)?;
         }

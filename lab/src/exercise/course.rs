@@ -60,7 +60,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         chapter: "03-nonblocking",
         task: [
             "a call that never sleeps: accept, receive, send, close",
-            "谁都不睡的调用：接受、接收、发送、关闭",
+            "都不阻塞的调用：接受、接收、发送、关闭",
         ],
         solution: "nonblocking/src/main.rs",
         parts: Parts {
@@ -136,7 +136,7 @@ pub(crate) const EXERCISES: &[Exercise] = &[
         chapter: "08c-uring-sending",
         task: [
             "what follows a completion: answer, go on, close",
-            "完成之后做什么：回答、继续、关闭",
+            "完成之后做什么：回复、继续、关闭",
         ],
         solution: "uring/src/main.rs",
         parts: Parts {

@@ -304,7 +304,7 @@ fn report(data: &Data, servers: &[Measured], args: &ScalingArgs) -> io::Result<(
         )
     } else {
         format!(
-            "一个客户端在收发，其余静默，一条消息的 CPU 时间\n{table}\n每个 ns：每个静默连接给一条消息\
+            "一个客户端在收发，其余空闲，一条消息的 CPU 时间\n{table}\n每个 ns：每个空闲连接给一条消息\
              加上多少，用一条直线拟合全部的点；\n到 2000：只拟合 2000 以内的点。R²：1，点都在直线上；\
              0，并不上升。\n"
         )

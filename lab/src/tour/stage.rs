@@ -215,9 +215,9 @@ impl Stage {
         let calls = calls.map(|calls| calls.join(", "));
         let line = match (self.language, calls) {
             (Language::English, Some(calls)) => format!("(/proc/PID/syscall: asleep in {calls})"),
-            (Language::Chinese, Some(calls)) => format!("（/proc/PID/syscall：睡在 {calls}）"),
+            (Language::Chinese, Some(calls)) => format!("（/proc/PID/syscall：阻塞在 {calls} 上）"),
             (Language::English, None) => "(this system does not tell where it sleeps)".into(),
-            (Language::Chinese, None) => "（这个系统不透露它睡在哪里）".into(),
+            (Language::Chinese, None) => "（在这个系统上看不出它阻塞在哪里）".into(),
         };
         Ok(self.screen.server(self.began.elapsed(), &line)?)
     }

@@ -182,18 +182,18 @@ impl Room {
         }
     }
 
-    /// The operator typed something. select promised one read that does not sleep, so there is one.
+    /// The operator typed something. select promised that one read does not block, so there is one.
     ///
     /// Standard input is not made non-blocking for this: the terminal is shared with the shell, and
-    /// the shell would find it non-blocking too. And it is read without a buffer of its own: what
-    /// a `BufReader` has taken in, select knows nothing of.
+    /// the shell would find it non-blocking too. Nor is it read with a `BufReader`: select cannot
+    /// see the lines that such a buffer already holds.
     fn read_keyboard(&mut self) {
         let mut piece = [0; 1024];
         match self.keyboard.as_ref().map(|keyboard| nix::unistd::read(keyboard, &mut piece)) {
             Some(Ok(count)) if count > 0 => self.typed.extend_from_slice(&piece[..count]),
             Some(Err(Errno::EAGAIN | Errno::EINTR)) => return,
-            // End of input (Ctrl-D, or the end of a pipe), or the terminal is gone: readable for
-            // ever, so it leaves the set. The clients stay.
+            // End of input (Ctrl-D, or the end of a pipe), or the terminal is gone. From now on it
+            // would always be readable, so it leaves the set. The clients stay.
             _ => {
                 self.keyboard = None;
                 say("the operator has left; the room stays open (Ctrl-C closes it)");
@@ -214,8 +214,8 @@ impl Room {
         }
     }
 
-    /// `N text` or `text`, to one client's queue. What cannot be delivered is said, and not lost
-    /// silently.
+    /// Puts `N text` or `text` into one client's queue, or tells the operator why it cannot be
+    /// delivered.
     fn answer(&mut self, line: &str) {
         if line.is_empty() {
             return;

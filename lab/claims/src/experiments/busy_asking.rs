@@ -18,7 +18,7 @@ pub(super) const BUSY_ASKING: Experiment = Experiment {
     name: "busy_asking",
     does: [
         "nothing happens: who asks all the time, and who sleeps",
-        "什么也没有发生：谁在不停地问，谁在睡",
+        "什么也没有发生：哪个在不停地轮询，哪个在睡眠",
     ],
     claims: &[
         Claim {
@@ -108,7 +108,7 @@ fn run() -> Found {
         Finding::new(
             calls.iter().all(|call| call == "select" || call == "pselect6"),
             format!("the program select, idle, sleeps in the system call {slept_in}"),
-            format!("空闲的 select 程序睡在系统调用 {slept_in} 里"),
+            format!("空闲的 select 程序阻塞在系统调用 {slept_in} 上"),
         ),
         Finding::new(
             waited.sleeps <= 3 && waited_busy < REST,
@@ -133,7 +133,7 @@ fn run() -> Found {
                 waited.state, waited.counted
             ),
             format!(
-                "在 select 里的线程睡着（{}）；同一进程的另一个线程照常运行，这期间数到了 {}",
+                "阻塞在 select 上的线程在睡眠（{}）；同一进程的另一个线程照常运行，这期间数到了 {}",
                 waited.state, waited.counted
             ),
         ),

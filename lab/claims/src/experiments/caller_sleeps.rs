@@ -14,7 +14,7 @@ pub(super) const CALLER_SLEEPS: Experiment = Experiment {
     name: "caller_sleeps",
     does: [
         "three synchronous calls, and what their callers do meanwhile: R works, S sleeps",
-        "三种同步调用，看调用者在做什么：R 在干活，S 在睡",
+        "三种同步调用，看调用者在做什么：R 在运行，S 在睡眠",
     ],
     claims: &[
         Claim {

@@ -9,7 +9,7 @@ pub(super) const COMPLETION: Experiment = Experiment {
     name: "completion",
     does: [
         "write down the calls of `uring` with strace, while it answers 100 messages",
-        "用 strace 记下程序 `uring` 回答 100 条消息时的系统调用",
+        "用 strace 记下程序 `uring` 回复 100 条消息时的系统调用",
     ],
     claims: &[
         Claim {
@@ -60,7 +60,7 @@ fn run() -> Found {
                  {rings} of io_uring_enter, which names no buffer"
             ),
             format!(
-                "收到并回答 {MESSAGES} 条消息，recv 和 read 共 {received} 次；io_uring_enter {rings} \
+                "收到并回复 {MESSAGES} 条消息，recv 和 read 共 {received} 次；io_uring_enter {rings} \
                  次，它的参数里没有缓冲区"
             ),
         ),

@@ -20,7 +20,7 @@ pub(super) const COPY_PHASE: Experiment = Experiment {
     name: "copy_phase",
     does: [
         "recv with nothing there, and with megabytes there: who sleeps, who works",
-        "recv 时什么也没有、已有几兆字节：谁在睡，谁在干活",
+        "recv 时什么也没有、已有几兆字节：哪个在睡眠，哪个在运行",
     ],
     claims: &[
         Claim {

@@ -132,7 +132,7 @@ fn mapped() -> Result<Finding, Unable> {
     let mut en =
         format!("`epoll`, {MESSAGES} messages answered: {eventpolls} mappings are epoll's");
     let mut zh =
-        format!("`epoll` 回答 {MESSAGES} 条消息后，属于 epoll 的内存映射：{eventpolls} 处");
+        format!("`epoll` 回复 {MESSAGES} 条消息后，属于 epoll 的内存映射：{eventpolls} 处");
     if let Some(rings) = rings {
         en += &format!(" (`uring`: {rings} are io_uring's)");
         zh += &format!("（`uring` 里属于 io_uring 的：{rings} 处）");
@@ -180,7 +180,7 @@ pub(super) const INTEREST_CHANGES: Experiment = Experiment {
     name: "interest_changes",
     does: [
         "count the calls of epoll_ctl with strace, while `epoll` answers 100 messages",
-        "用 strace 数程序 `epoll` 回答 100 条消息时的 epoll_ctl",
+        "用 strace 数程序 `epoll` 回复 100 条消息时的 epoll_ctl",
     ],
     claims: &[Claim {
         note: "S4",
@@ -228,7 +228,7 @@ fn where_it_blocks() -> Found {
     let hidden = || {
         Unable::here(
             "in which call a process sleeps is hidden here",
-            "这里看不到进程睡在哪个系统调用里",
+            "这里看不到进程阻塞在哪个系统调用上",
         )
     };
     let waits = |call: &String| call.starts_with("epoll_") && call.contains("wait");
@@ -246,7 +246,7 @@ fn where_it_blocks() -> Found {
     Ok(vec![Finding::new(
         at_rest.is_some() && made,
         format!("it sleeps in {asleep}; what epoll_create1 made is there already: {number}"),
-        format!("它睡在 {asleep} 里；epoll_create1 创建的描述符早已有了：{number}"),
+        format!("它阻塞在 {asleep} 上；epoll_create1 创建的描述符早已有了：{number}"),
     )])
 }
 

@@ -143,7 +143,7 @@ fn measured() -> Found {
                  client; epoll_direct {epoll_count} thread, {epoll_kib:.1} KiB"
             ),
             format!(
-                "{MANY} 个不说话的客户端：{thread_count} 个线程，每个客户端 {thread_kib:.1} KiB；\
+                "{MANY} 个空闲连接：{thread_count} 个线程，每个客户端 {thread_kib:.1} KiB；\
                  epoll_direct {epoll_count} 个线程，{epoll_kib:.1} KiB"
             ),
         ),

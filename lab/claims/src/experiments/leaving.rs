@@ -11,7 +11,7 @@ pub(super) const LEAVING: Experiment = Experiment {
     name: "leaving",
     does: [
         "one of three clients leaves, in three ways; what recv says, and whether the others are served",
-        "三个客户端中的一个以三种方式离开：recv 怎么说，其他人是否照常",
+        "三个客户端中的一个以三种方式断开：recv 返回什么，其他客户端是否照常",
     ],
     claims: &[
         Claim {
@@ -109,7 +109,7 @@ fn run() -> Found {
         Finding::new(
             succeeds,
             format!("it left by closing, and recv succeeded with {of_closed} bytes"),
-            format!("它关闭离开了，recv 却是成功的，{of_closed} 字节"),
+            format!("它关闭了连接，recv 却是成功的，{of_closed} 字节"),
         ),
         Finding::new(
             fine == runs,
@@ -119,7 +119,7 @@ fn run() -> Found {
                 WAYS.map(|way| way.name).join(", ")
             ),
             format!(
-                "{programs_zh}；客户端 1 分别以{}离开：{runs} 种情形里 {fine} 种正常（2、3 得到回答，新来\
+                "{programs_zh}；客户端 1 分别以{}断开：{runs} 种情形里 {fine} 种正常（2、3 得到回复，新来\
                  的 4 连得上，描述符已收回）{why}",
                 WAYS.map(|way| way.zh).join("、")
             ),

@@ -56,7 +56,7 @@ pub(super) const READY_LIST: Experiment = Experiment {
             quote: "上面还会显示要交卷学生的名字",
             says: [
                 "(the lamp shows the names) epoll says who is ready",
-                "（灯上有名字）epoll 会说是谁",
+                "（灯上有名字）epoll 会报告是哪一个",
             ],
             verdict: Verdict::Right,
         },
@@ -114,7 +114,7 @@ fn scanned() -> Found {
         Finding::new(
             seen[0].1 == IN_TURN,
             format!("sent {sent}, answered {select}: a queue would have kept the order"),
-            format!("按 {sent} 发送，回答 {select}：如果是队列，先后就不会变"),
+            format!("按 {sent} 发送，回复 {select}：如果是队列，先后就不会变"),
         ),
     ])
 }
@@ -135,7 +135,7 @@ fn listed() -> Found {
                  to which each was added as it came"
             ),
             format!(
-                "服务端睡在 epoll_wait 里；按 {sent} 发送，一起到，回答 {in_turn}：是一张表，谁先到谁先进表"
+                "服务端阻塞在 epoll_wait 上；按 {sent} 发送，一起到，回复 {in_turn}：是一个列表，先到的先进"
             ),
         ),
         Finding::new(
@@ -167,7 +167,7 @@ fn first_reported() -> Result<Finding, Unable> {
         ),
         format!(
             "服务了 A，随后依次发来的是 B、C、A。服务端还在忙 A 的事：水平触发报告 {level}，边缘触发 \
-             {edge}；服务端睡在 epoll_wait 里：水平触发 {level_asleep}，边缘触发 {edge_asleep}"
+             {edge}；服务端阻塞在 epoll_wait 上：水平触发 {level_asleep}，边缘触发 {edge_asleep}"
         ),
     ))
 }
@@ -250,7 +250,7 @@ fn at_once(program: &str, connecting: Five) -> Result<Five, Unable> {
     answered_at_once(&mut server, connecting)?.ok_or_else(|| {
         Unable::here(
             "all five were answered; in which order is not seen here",
-            "五个都得到了回答；先后在这里看不到",
+            "五个都得到了回复；先后在这里看不到",
         )
     })
 }

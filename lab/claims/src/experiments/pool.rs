@@ -68,8 +68,8 @@ fn pool() -> Found {
                  those leaves, so many more: {more_en}"
             ),
             format!(
-                "{CLIENTS} 个客户端，{WORKERS} 个工作线程：{at_first} 个得到回答；之后每走一个，\
-                 多几个得到回答：{more_zh}"
+                "{CLIENTS} 个客户端，{WORKERS} 个工作线程：{at_first} 个得到回复；之后每断开一个，\
+                 多几个得到回复：{more_zh}"
             ),
         ),
         Finding::new(

@@ -65,7 +65,7 @@ fn writable() -> Found {
         Finding::new(
             after_sending,
             format!("the answer has left; writable: {}", sent_state[0]),
-            format!("回答已经发完；可写：{}", sent_state[1]),
+            format!("回复已经发完；可写：{}", sent_state[1]),
         ),
     ])
 }
@@ -262,7 +262,7 @@ fn regular_files() -> Found {
              {flags}, however long a read may take. (io_uring, which has come since, reads files, too)"
         ),
         format!(
-            "epoll_ctl 遇到普通文件：{refused}。poll 收下它，却总是同一个回答：{flags}，不管读取要等多久。（后来的 io_uring 连文件也能读）"
+            "epoll_ctl 遇到普通文件：{refused}。poll 收下它，却总是同一个结果：{flags}，不管读取要等多久。（后来的 io_uring 连文件也能读）"
         ),
     )])
 }

@@ -34,7 +34,7 @@ pub(super) const SELECT_OVERWRITES: Experiment = Experiment {
             quote: "但是我并不知道谁交的",
             says: [
                 "(a lamp, thirty students) select knows that somebody is ready, not who",
-                "（一盏灯，三十个学生）select 知道有人就绪，不知道是谁",
+                "（一盏灯，三十个学生）select 知道有就绪的，不知道是哪一个",
             ],
             verdict: Verdict::Incomplete,
         },
@@ -81,7 +81,7 @@ fn run() -> Found {
                 "clients 1 and 3 have sent: one call names both, {two:?}, and nobody is asked (inside it, the kernel has looked at all)"
             ),
             format!(
-                "客户端 1 和 3 发送了：一次调用就点出两个，{two:?}，不必再问谁（逐个查看的是调用里的内核）"
+                "客户端 1 和 3 发送了：一次调用就点出两个，{two:?}，不必再逐个查询（逐个查看的是调用里的内核）"
             ),
         ),
     ])

@@ -11,7 +11,7 @@ pub(super) const SERIAL: Experiment = Experiment {
     name: "serial",
     does: [
         "A is connected and silent, B comes and asks: `blocking`, `thread_per_connection`",
-        "A 连着不说话，B 来提问：`blocking`、`thread_per_connection`",
+        "A 连着但空闲，B 发来请求：`blocking`、`thread_per_connection`",
     ],
     claims: &[
         Claim {
@@ -41,9 +41,9 @@ fn run() -> Found {
     let each = second_client("thread_per_connection")?;
     let connected = micros(one.connected.as_secs_f64() * 1e6);
     let while_there = |b: &Second| match (b.while_a_was_there, b.after_a_left) {
-        (true, _) => ("B was answered at once", "B 立即得到回答"),
-        (false, true) => ("B was answered only after A had left", "A 走后 B 才得到回答"),
-        (false, false) => ("B was never answered", "B 始终没有得到回答"),
+        (true, _) => ("B was answered at once", "B 立即得到回复"),
+        (false, true) => ("B was answered only after A had left", "A 断开后 B 才得到回复"),
+        (false, false) => ("B was never answered", "B 始终没有得到回复"),
     };
     let ((one_en, one_zh), (each_en, each_zh)) = (while_there(&one), while_there(&each));
     let waits = !one.while_a_was_there && one.after_a_left;

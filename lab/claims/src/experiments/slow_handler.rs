@@ -12,7 +12,7 @@ pub(super) const SLOW_HANDLER: Experiment = Experiment {
     name: "slow_handler",
     does: [
         "three clients at once ask a server that takes 0.3 s for an answer",
-        "三个客户端同时去问一个要 0.3 秒才回答的服务端",
+        "三个客户端同时请求一个要 0.3 秒才回复的服务端",
     ],
     claims: &[
         Claim {
@@ -45,7 +45,7 @@ fn run() -> Found {
         Finding::new(
             one_by_one && together,
             format!("the loop sleeps: answered after {sleep}; it waits for a deadline: {timer}"),
-            format!("在循环里睡：{sleep_zh} 后得到回答；改为等截止时间：{timer_zh}"),
+            format!("在循环里睡眠：{sleep_zh} 后得到回复；改为等截止时间：{timer_zh}"),
         ),
         Finding::new(
             together && threads.may_be(1),

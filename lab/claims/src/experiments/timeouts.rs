@@ -14,7 +14,7 @@ pub(super) const TIMEOUTS: Experiment = Experiment {
     name: "timeouts",
     does: [
         "let poll and select wait for a client that says nothing, and then talk to it",
-        "让 poll 和 select 等一个不说话的客户端，超时后再与它通话",
+        "让 poll 和 select 等一个空闲的客户端，超时后再与它收发",
     ],
     claims: &[
         Claim {

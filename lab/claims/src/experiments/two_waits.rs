@@ -14,7 +14,7 @@ pub(super) const TWO_WAITS: Experiment = Experiment {
     name: "two_waits",
     does: [
         "two sockets that answer after 0.4 s and 0.3 s: in turn, with poll, with two threads",
-        "两个套接字，一个 0.4 秒后回答，一个 0.3 秒：依次等，用 poll 等，用两个线程等",
+        "两个套接字，一个 0.4 秒后回复，一个 0.3 秒：依次等，用 poll 等，用两个线程等",
     ],
     claims: &[Claim {
         note: "S4",

@@ -10,7 +10,7 @@ pub(super) const WOKEN_NOT_SIGNALLED: Experiment = Experiment {
     name: "woken_not_signalled",
     does: [
         "twenty messages for a server asleep in select; then the signal that says that data has come",
-        "服务端睡在 select 里，给它二十条消息；然后给它那个表示数据已到的信号",
+        "服务端阻塞在 select 上，给它二十条消息；然后给它那个表示数据已到的信号",
     ],
     claims: &[Claim {
         note: "S2",
@@ -45,7 +45,7 @@ fn run() -> Found {
         let seen = in_select().ok_or_else(|| {
             Unable::here(
                 "the system call that a process sleeps in is not seen here",
-                "在这里看不到进程睡在哪个系统调用里",
+                "在这里看不到进程阻塞在哪个系统调用上",
             )
         })?;
         let found = seen || soon(PATIENCE, || in_select()?.then_some(())).is_some();
@@ -65,7 +65,7 @@ fn run() -> Found {
              one SIGIO, sent from here: {how}. None can have come before"
         ),
         format!(
-            "{MESSAGES} 条消息全部得到回答，其中 {asleep} 条到来之前它睡在 select 里；再从这里发一个 \
+            "{MESSAGES} 条消息全部得到回复，其中 {asleep} 条到来之前它阻塞在 select 上；再从这里发一个 \
              SIGIO：{how_zh}。可见先前从没来过这个信号"
         ),
     )])

@@ -230,7 +230,7 @@ pub const PROGRAMS: &[Program] = &[
             "many_clients",
             [
                 "a pool has an end: clients beyond its 250 workers wait until one leaves",
-                "线程池有上限：250 个线程之外的客户端要等到有人离开",
+                "线程池有上限：250 个线程之外的客户端要等到有客户端断开",
             ],
         )],
         ..BLOCKING_PROGRAM

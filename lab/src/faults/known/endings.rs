@@ -10,9 +10,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: r#"            Ok(0) => info!("no more data from {peer}"),"#,
         after: "            Ok(0) => self.abandon(),",
         wrong: [
-            "the end of input is taken for the client's leaving, and what is queued for it is \
+            "the end of input is taken for a disconnect, and what is queued for the client is \
              thrown away",
-            "把输入结束当成客户端走了，还没发出去的回答全部丢掉",
+            "把输入结束当成客户端已经断开，排队待发的数据全部丢掉",
         ],
         notes: "S0, S4",
         checks: &["half_close", "data_with_fin"],
@@ -24,7 +24,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "        self.input_ended = count == 0;\n",
         after: "",
         wrong: [
-            "recv returned 0, which is no error, and nothing is done: the client is ready for ever \
+            "recv returned 0, which is no error, and nothing is done: the client is always ready \
              and never closed",
             "recv 返回 0 不算出错，于是什么也不做：这个客户端永远就绪，永远不关闭",
         ],
@@ -65,8 +65,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
                 None => *readable = connection.wants_write(),
 ",
         wrong: [
-            "the loop goes on while anything was received or is gathered: when data and the end of \
-             input come together, for ever",
+            "the loop goes on while something was received or is still held: when data and the end \
+             of input arrive together, it never ends",
             "收到了数据、或者攒着数据，循环就继续：数据和输入结束一起到来，就再也停不下来",
         ],
         notes: "S1",

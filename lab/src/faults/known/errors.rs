@@ -18,8 +18,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         None
 "#,
         wrong: [
-            "nobody catches the error of recv: one client's reset ends the server",
-            "recv 的错误没人接住：一个客户端重置连接，整个服务端退出",
+            "an error of recv is not caught: one client's reset ends the server",
+            "recv 的错误没有处理：一个客户端重置连接，整个服务端退出",
         ],
         notes: "S0, S2, S3, S4",
         checks: &["resets"],
@@ -34,8 +34,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         self.socket.peer_addr().expect("getpeername");
 "#,
         wrong: [
-            "the client's address is asked for when it is to be printed: a socket that was reset no \
-             longer knows it",
+            "the client's address is asked for only to print it: a socket that was reset no longer \
+             knows it",
             "要打印时才去问客户端的地址：连接被重置之后，套接字已经不知道对端是谁",
         ],
         notes: "S0, S3, S4",
@@ -50,8 +50,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         after: "            clients[n].abandon();
 ",
         wrong: [
-            "select's third set is taken for errors: who sends an urgent byte is cut off",
-            "把 select 的第三个集合当成“出错”：谁发来紧急字节，就断开谁",
+            "select's third set is taken for errors: a client that sends an urgent byte is \
+             disconnected",
+            "把 select 的第三个集合当成“出错”：客户端发来一个紧急字节，就断开它",
         ],
         notes: "S0, S3, S4",
         checks: &["urgent"],
@@ -83,8 +84,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         })
 "#,
         wrong: [
-            "each line is printed whatever comes: whoever stops reading the output stops the server",
-            "打印时不顾后果：看输出的人一走，服务端就崩溃",
+            "println! panics when it cannot write: when the reader of the output ends, so does the \
+             server",
+            "打印失败就 panic：读输出的程序一结束，服务端就崩溃",
         ],
         notes: "",
         checks: &["closed_output"],

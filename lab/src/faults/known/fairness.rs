@@ -11,9 +11,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         after: "                let _ = connection.set_nonblocking(false);
                 clients.push(Client {",
         wrong: [
-            "only the listener is non-blocking: the server sleeps in recv for the first client that \
-             is silent",
-            "只有监听套接字是非阻塞的：遇到第一个不说话的客户端，服务端就睡在 recv 里",
+            "only the listener is non-blocking: the server blocks in recv for the first idle \
+             client",
+            "只有监听套接字是非阻塞的：遇到第一个空闲的客户端，服务端就阻塞在 recv 上",
         ],
         notes: "S2",
         checks: &["interleaved"],
@@ -31,8 +31,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         }
 ",
         wrong: [
-            "one client is served until it has no more: who sends all the time has the server alone",
-            "一个客户端没读空就不放手：谁不停地发，谁就独占服务端",
+            "one client is served until it has no more: if it never stops sending, the others are \
+             starved",
+            "对一个客户端要一直读空才罢休：它不停地发，就独占服务端",
         ],
         notes: "S1",
         checks: &["flooder"],

@@ -12,7 +12,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         after: "        wanted.insert(EVENT_WRITE);
 ",
         wrong: [
-            "room to send is always asked for, and there nearly always is some: the wait never waits",
+            "room to send is always asked for, and there is nearly always some: the wait never \
+             waits",
             "总在关注可写，而套接字几乎总是可写：等待从不等待",
         ],
         notes: "S4",
@@ -25,9 +26,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "self.selector.modify(&key.fileobj, wanted, key.data)",
         after: "self.selector.modify(&self.listener, wanted, key.data)",
         wrong: [
-            "what the client needs is asked for on the listener: nobody tells when there is room for \
-             the client",
-            "该为客户端改的关注，改到了监听套接字上：客户端有了空间，没人来说",
+            "what to watch is changed for the listener, not for the client: room for the client is \
+             never reported",
+            "该为客户端改的关注，改到了监听套接字上：客户端可写了，却不会报告",
         ],
         notes: "S4",
         checks: &["echo"],
@@ -78,7 +79,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         retry(|| (&*self.socket).read_exact(buffer))?;
 ",
         wrong: [
-            "a message is taken to be 1024 bytes: a shorter one is waited for, for ever",
+            "a message is taken to be 1024 bytes: the server waits without end for the rest of a \
+             shorter one",
             "以为一条消息就是 1024 字节：短一些的，就一直等下去",
         ],
         notes: "",

@@ -37,7 +37,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         }
 ",
         wrong: [
-            "accept finds no free descriptor, and is tried again at once: the listener is still ready",
+            "accept finds no free descriptor, and is called again at once, because the listener is \
+             still ready",
             "accept 时没有空闲的描述符，马上再试：监听套接字还是就绪的",
         ],
         notes: "",
@@ -67,8 +68,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "Some(libc::ECANCELED | libc::ENOBUFS) => {}",
         after: "Some(libc::ECANCELED) => {}",
         wrong: [
-            "all the buffers that the clients share are in use (ENOBUFS), and that is taken for an \
-             error of the client whose turn it is",
+            "all buffers that the clients share are in use (ENOBUFS), and that is taken for an \
+             error of one client",
             "所有客户端共用的缓冲区都在使用中（ENOBUFS），却当成轮到的那个客户端出了错",
         ],
         notes: "",
@@ -81,9 +82,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "default_value_t = Choice::Default",
         after: "default_value_t = Choice::Select",
         wrong: [
-            "select where there is something better: descriptors end at 1023, and those who are ready \
-             together are answered in the order of the list",
-            "有更好的却用 select：描述符到 1023 为止，同时就绪的按列表的顺序回答",
+            "select where there is something better: descriptors end at 1023, and clients that are \
+             ready together are answered in the order of the list",
+            "有更好的却用 select：描述符到 1023 为止，同时就绪的按列表的顺序回复",
         ],
         notes: "S0, S2, S3, S4",
         checks: &["in_order", "many_clients"],
@@ -95,7 +96,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "    socket.set_reuse_address(true)?;\n",
         after: "",
         wrong: [
-            "SO_REUSEADDR is not set: what is left of the old connections keeps the port from a restart",
+            "SO_REUSEADDR is not set: what is left of the old connections keeps the port, so a \
+             restart fails",
             "没有设置 SO_REUSEADDR：旧连接的残余占着端口，重新启动不了",
         ],
         notes: "S0, S2, S4",
@@ -111,8 +113,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
     }
 "#,
         wrong: [
-            "bind fails, and the server goes on: it listens on a port that nobody knows",
-            "bind 失败了还继续：监听在一个谁也不知道的端口上",
+            "bind fails, and the server goes on: it listens on a port that no client knows",
+            "bind 失败了还继续：监听在一个客户端不知道的端口上",
         ],
         notes: "S1",
         checks: &["port_in_use"],
@@ -124,7 +126,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
         before: "Domain::for_address(address)",
         after: "Domain::IPV4",
         wrong: [
-            "the family of the address is fixed in the source: no IPv6",
+            "the address family is fixed in the source: no IPv6",
             "地址族写死在代码里：用不了 IPv6",
         ],
         notes: "S0–S4",
@@ -140,7 +142,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         after: r#"                panic!("{error}")
 "#,
         wrong: [
-            "a bad command line is a panic: many lines, and an exit status that no script expects",
+            "a bad command line causes a panic: many lines, and an exit status that no script \
+             expects",
             "命令行写错就 panic：报错一大段，退出状态也不是脚本所期待的",
         ],
         notes: "",

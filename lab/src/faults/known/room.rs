@@ -40,9 +40,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         let socket: Rc<dyn AsFd> = Rc::new(connection.share());
 ",
         wrong: [
-            "the sockets block: the server sleeps in send for one client that does not read, and \
-             everybody waits",
-            "套接字是阻塞的：一个客户端不读，服务端就睡在 send 里，所有人一起等",
+            "the sockets block: the server blocks in send for one client that does not read, and \
+             all wait",
+            "套接字是阻塞的：一个客户端不读，服务端就阻塞在 send 上，所有客户端一起等",
         ],
         notes: "S2",
         checks: &["never_reads"],
