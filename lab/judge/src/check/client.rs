@@ -256,7 +256,9 @@ impl Client {
     }
 
     fn progress(&self, what: &str) -> Fault {
-        let (answered, goal) = (self.answered, bytes(self.goal));
+        // One that is to send without end has no goal to tell.
+        let all = if self.goal < u64::MAX / 2 { self.goal } else { self.sent };
+        let (answered, goal) = (self.answered, bytes(all));
         Fault::Short(said!(
             "{what} after {answered} of {goal} were answered",
             "{what}（共 {goal}，已返回 {answered} 字节）"
@@ -411,5 +413,14 @@ mod tests {
         client.then_shut_down();
         let error = client.finish().expect_err("nothing was answered").to_string();
         assert_eq!(error, "closed by the server after 0 of 100 bytes were answered");
+    }
+    #[test]
+    fn a_flood_tells_what_was_sent_not_what_it_would_have_sent() {
+        let mut client = served(Answer::Echo, |mut socket| {
+            socket.read_exact(&mut [0; 100]).expect("a client");
+        });
+        client.ask(u64::MAX / 2);
+        let error = client.finish().expect_err("nothing was answered").to_string();
+        assert!(!error.contains(&(u64::MAX / 2).to_string()), "{error}");
     }
 }
