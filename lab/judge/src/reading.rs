@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 pub fn section(check: &str) -> Option<(&'static str, &'static str)> {
     Some(match check {
         "echo" | "byte_by_byte" => ("02b-first-server", "step-2-until-the-end-of-input"),
-        "resets" | "comes_and_goes" => ("02b-first-server", "step-3-the-server-goes-on"),
+        "resets" | "comes_and_goes" | "closed_output" => {
+            ("02b-first-server", "step-3-the-server-goes-on")
+        }
         "no_delay" => ("02b-first-server", "step-4-an-answer-leaves-at-once"),
         "interleaved" => ("03b-many-clients", "step-5-no-call-waits"),
         "never_reads" => ("03b-many-clients", "step-7-a-full-queue-stops-the-reading"),
@@ -23,7 +25,7 @@ pub fn section(check: &str) -> Option<(&'static str, &'static str)> {
         "asleep_in" => ("04-select", "the-wait"),
         "bad_command_line" | "addresses" => ("04-select", "the-contract"),
         "half_close" | "data_with_fin" => ("13-robust-servers", "endings"),
-        "urgent" | "closed_output" | "stop_continue" => ("13-robust-servers", "errors"),
+        "urgent" | "stop_continue" => ("13-robust-servers", "errors"),
         "flooder" => ("13-robust-servers", "fairness"),
         "port_in_use" | "restart" => ("13-robust-servers", "resources"),
         _ => return None,
