@@ -156,7 +156,7 @@ pub fn ask(subject: &Subject, check: &Check) -> (Status, String) {
                 "未检查：它一次只服务一个客户端，其余的等待"
             ),
             Gives::Connections | Gives::Answers => {
-                said!("not asked: it sends no answers by itself", "未检查：它自己不发送响应")
+                said!("not asked: it sends no answers by itself", "未检查：它自己不发送回复")
             }
         };
         return (Status::Except, why);

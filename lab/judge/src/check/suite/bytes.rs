@@ -184,7 +184,7 @@ pub(super) fn in_order(subject: &Subject) -> Seen {
         let Some(order) = answered_at_once(server, [1, 2, 3, 4, 5])? else {
             return unseen(said!(
                 "all five were answered; in which order is not seen here",
-                "五个客户端都得到响应；这里看不到先后"
+                "五个客户端都得到回复；这里看不到先后"
             ));
         };
         let words = order.map(|number| number.to_string()).join(" ");
@@ -196,11 +196,11 @@ pub(super) fn in_order(subject: &Subject) -> Seen {
         match expected == words {
             false => short(said!(
                 "sent as 5 4 3 2 1, answered as {words}, expected {expected}",
-                "发送次序 5 4 3 2 1，响应次序 {words}，应为 {expected}"
+                "发送次序 5 4 3 2 1，回复次序 {words}，应为 {expected}"
             )),
             true => Ok(said!(
                 "five clients sent as 5 4 3 2 1, all there at once: answered as {words}",
-                "五个客户端按 5 4 3 2 1 发送，数据同时就绪：响应次序 {words}"
+                "五个客户端按 5 4 3 2 1 发送，数据同时就绪：回复次序 {words}"
             )),
         }
     })

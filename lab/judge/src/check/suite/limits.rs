@@ -34,7 +34,7 @@ pub(super) fn many_clients(subject: &Subject) -> Seen {
         let turned_away = clients.iter().filter(|c| c.has_ended() && !c.is_answered()).count();
         let seen = said!(
             "{count} clients at once{fewer}: {} answered",
-            "{count} 个客户端同时连接{fewer}：{} 个得到响应",
+            "{count} 个客户端同时连接{fewer}：{} 个得到回复",
             answered(&clients)
         );
         let turned = said!("{seen}, {turned_away} turned away", "{seen}，{turned_away} 个被拒绝");

@@ -35,7 +35,7 @@ pub(super) fn resets(subject: &Subject) -> Seen {
             "{RESETS} resets, idle, in mid-data and before the accept: \
              another client served after each, in {} at worst",
             "{RESETS} 次重置，有的空闲，有的正在收发，有的尚未 accept：\
-             每次之后另一个客户端都得到响应，最慢 {}",
+             每次之后另一个客户端都得到回复，最慢 {}",
             ms(worst)
         ))
     })
@@ -57,7 +57,7 @@ impl Moment {
         Language::spoken().pick(match self {
             Self::Idle => ["idle", "空闲时"],
             Self::MidData => ["in mid-data", "收发途中"],
-            Self::Unread => ["answers unread", "响应未读时"],
+            Self::Unread => ["answers unread", "回复未读时"],
             Self::BeforeAccept => ["before the accept", "accept 之前"],
         })
     }
@@ -80,7 +80,7 @@ fn reset_one(server: &mut Server, moment: Moment) -> Result<(), Fault> {
                 let seconds = MEANWHILE.as_secs();
                 return short(said!(
                     "no answer within {seconds} s{meanwhile}",
-                    "{seconds} 秒内没有响应{meanwhile}"
+                    "{seconds} 秒内没有回复{meanwhile}"
                 ));
             }
         }
@@ -138,7 +138,7 @@ pub(super) fn never_reads(subject: &Subject) -> Seen {
              grew by {}, {NEIGHBOURS} neighbours answered in {} at worst; \
              reader awake: all {OFFERED} bytes intact",
             "客户端发送 {} 而不读：系统和服务端取走 {}，服务端内存增加 {}，\
-             另外 {NEIGHBOURS} 个客户端最慢 {} 得到响应；重新读取后，{OFFERED} 字节全部无误",
+             另外 {NEIGHBOURS} 个客户端最慢 {} 得到回复；重新读取后，{OFFERED} 字节全部无误",
             mib(OFFERED),
             mib(taken),
             mib(grew),
@@ -167,7 +167,7 @@ pub(super) fn flooder(subject: &Subject) -> Seen {
                 let meanwhile = Meanwhile::now(server.process.pid());
                 Fault::Short(said!(
                     "the flood stands still{meanwhile}",
-                    "持续发送的客户端得不到响应{meanwhile}"
+                    "持续发送的客户端得不到回复{meanwhile}"
                 ))
             })
         };
