@@ -40,7 +40,7 @@ fn admit(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(client)
 }
 
-/// One receive and its answer, if something has come. Whether to keep the client.
+/// One receive and its answer, if something has come. Returns true to keep the client.
 fn turn(client: &mut TcpStream, buffer: &mut [u8]) -> io::Result<bool> {
     let count = match client.read(buffer) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),

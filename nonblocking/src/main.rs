@@ -48,7 +48,6 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
             client.receive(&mut buffer, reply);
             client.send();
         }
-        // Dropping a client closes its descriptor, and the next client may get the same number.
         clients.retain(Client::is_open);
         // Last, so that the descriptors just closed are free again. Nearly always no client waits.
         match listener.admit() {

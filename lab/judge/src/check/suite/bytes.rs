@@ -62,7 +62,7 @@ pub(super) fn no_delay(subject: &Subject) -> Seen {
         }
         let best = 1000.0 * best.as_secs_f64();
         let seen = said!(
-            "{EXCHANGES} times 16 KiB there and back: half took {best:.1} ms at most",
+            "{EXCHANGES} times 16 KiB there and back: median {best:.1} ms",
             "16 KiB 往返 {EXCHANGES} 次：中位数 {best:.1} 毫秒"
         );
         if best < 1000.0 * DELAYED.as_secs_f64() { Ok(seen) } else { short(seen) }
