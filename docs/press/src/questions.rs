@@ -50,7 +50,7 @@ const WORDS: [[&str; 2]; 40] = [
     ["zero copy", "零拷贝"],
 ];
 
-/// Every question has an answer that leads somewhere, and every word of [`WORDS`] is found.
+/// Every question has an answer that leads somewhere, and every word of `WORDS` is found.
 #[must_use]
 pub fn questions(course: &Course) -> Vec<Problem> {
     let mut problems = Vec::new();

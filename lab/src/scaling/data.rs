@@ -64,7 +64,7 @@ impl Data {
         Ok(())
     }
 
-    /// Reads what [`write`](Self::write) has written.
+    /// Reads what `write` has written.
     ///
     /// # Errors
     ///
