@@ -1,4 +1,5 @@
 //! A small SVG writer: boxes, lines, arrows, and labels that know how much room they need.
+//! By hand, because what it is for is to find labels that are too wide or lie over one another.
 
 use judge::language::{Language, Words};
 use std::fmt::{Display, Write};

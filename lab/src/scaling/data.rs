@@ -1,4 +1,5 @@
-//! The points of `lab scaling`, measured and as a file.
+//! The points of `lab scaling`, measured and as a file: five fields without quotes,
+//! which need no library.
 
 use claims::measure::Series;
 use std::io::{self, Write};

@@ -2,6 +2,7 @@
 //! what its source looks like.
 //!
 //! Each call costs the server two stops, so a server under strace is never timed.
+//! Its output is read by hand: the few forms that our servers' calls take.
 
 use super::Target;
 use common::reason;
