@@ -7,8 +7,8 @@ use log::info;
 /// Receives and answers until the client has sent everything, or an error ends the connection. The
 /// caller does nothing else meanwhile, and then closes the connection by dropping it.
 ///
-/// Each call returns when it has something to show, however long that takes, so there is nothing to
-/// remember between two of them.
+/// Each recv and each send returns only when it has done something, however long that takes. So a
+/// half-finished conversation needs no notes: the place in this loop says how far it is.
 pub fn converse(client: &mut Connection, reply: Reply, buffer: &mut [u8]) {
     // The end of input is a success with nothing in it. A program that does not look for it calls
     // recv again, which returns at once with nothing, again and again.

@@ -32,9 +32,9 @@ fn main() -> ExitCode {
 /// A loop without a wait: no call in it waits, so no client keeps the others waiting.
 fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
     let listener = common::listen(args)?;
-    // And with it each connection that it accepts. On Linux an accepted socket starts out blocking,
-    // whatever its listener is, and a server that leaves it so waits in recv for its first idle
-    // client.
+    // `admit` then makes each connection non-blocking as well. It has to: on Linux an accepted
+    // socket starts out blocking, whatever its listener is, and the server would wait in recv for
+    // its first idle client.
     listener.set_nonblocking(true)?;
     listener.announce()?;
 

@@ -96,7 +96,7 @@ fn handle(client: &mut Connection, flags: PollFlags, buffer: &mut [u8], reply: R
     }
 }
 
-/// What to watch a client for. A client that wants neither is finished, and not in the list.
+/// What to watch a client for. One that wants neither is finished: `retain` has removed it.
 ///
 /// POLLHUP, POLLERR and POLLNVAL come whether asked for or not. POLLPRI, TCP's urgent byte, is
 /// better not asked for: it would have to be read with `MSG_OOB`, or poll would report it again.

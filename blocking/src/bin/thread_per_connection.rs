@@ -47,8 +47,8 @@ fn start(mut client: Connection, reply: Reply, args: &ServerArgs) {
     let peer = client.peer();
     // A buffer each: two threads may be in recv at the same time.
     let mut buffer = args.buffer();
-    // `thread::spawn` panics when the system has no thread to give. The closure that never ran is
-    // dropped then, and the connection in it closed.
+    // `thread::spawn` would panic when the system has no thread to give; `Builder` returns an
+    // error. The closure is then dropped without having run, and the connection in it is closed.
     let spawned = thread::Builder::new().spawn(move || converse(&mut client, reply, &mut buffer));
     if let Err(error) = spawned {
         info!("turning away {peer}: {}", reason(&error));
