@@ -193,7 +193,7 @@ impl Executor {
         Some((future.take()?, waker.clone()))
     }
 
-    /// Sleeps until somebody can go on, and wakes whoever that is. It only looks if somebody can
+    /// Sleeps until a task can go on, and wakes it. It only looks, without sleeping, if one can
     /// already.
     fn wait(&self, batch: &mut Vec<Event>) -> io::Result<()> {
         // The selector's time-out is what a timer is made of.

@@ -77,7 +77,8 @@ pub const WATCH_WRITABLE: Label = both(
 
 // select-bitmap
 pub const BITMAP_TITLE: Label = both(
-    "A descriptor set before and after select: the kernel writes its result over what was passed in",
+    "A descriptor set before and after select: the kernel writes its result over what was \
+     passed in",
     "select 前后的描述符集合：内核把结果写回传入的集合",
 );
 pub const BEFORE: Label = both("before", "调用前");
@@ -99,7 +100,8 @@ pub const BUILD_ANEW: Label = both(
 
 // poll-list (with clients A to C of the timelines and select-bitmap, and the listener of chat-room)
 pub const ENTRIES_TITLE: Label = both(
-    "The list that poll takes: one entry for each descriptor, with what was asked and the result in two fields",
+    "The list that poll takes: one entry for each descriptor, with what was asked \
+     and the result in two fields",
     "poll 的列表：每个描述符一个表项，要求和结果各占一个字段",
 );
 pub const QUESTION: Label = both("what was asked: the server writes", "要求：服务端写");
@@ -143,7 +145,8 @@ pub const NOBODY_WAITS: Label = both(
 
 // coroutine-switch
 pub const SWITCH_TITLE: Label = both(
-    "Two tasks on one thread: A stops and leaves its waker, B runs, nobody can go on, an event wakes A",
+    "Two tasks on one thread: A stops and leaves its waker, B runs, nobody can go on, an \
+     event wakes A",
     "一个线程上的两个任务：A 停下并留下唤醒器，B 运行，谁也走不下去，事件唤醒 A",
 );
 pub const TASK_A: Label = both("task A", "任务 A");
@@ -245,13 +248,15 @@ pub const ONE_CALL: Label = both(
 
 // side-by-side
 pub const SIDE_TITLE: Label = both(
-    "The same message in five servers: in which call each waits, who copies, and when the client has its answer",
+    "The same message in five servers: in which call each waits, who copies, and when \
+     the client has its answer",
     "同一条消息，五个服务端：各自阻塞在哪个调用上，由谁拷贝，客户端何时得到回复",
 );
 pub const PHASE_2_AND_ANSWER: Label = both("2  copying, then the answer", "2  拷贝数据，然后回复");
 pub const SIDE_TO_SCALE: [Label; 2] = [
     both(
-        "To scale from the moment of sending, but no race: strace stops the program at each call, which makes",
+        "To scale from the moment of sending, but no race: strace stops the program at each call, which \
+         makes",
         "从发出消息的一刻起按比例画，但长短不代表快慢：strace 让程序在每次调用时停一下，",
     ),
     both("calls and code slower than they are.", "调用和代码都比平时慢。"),
