@@ -27,6 +27,13 @@ pub struct Listener {
     spare: RefCell<Option<OwnedFd>>,
 }
 
+/// Whether a port may have several listeners.
+#[derive(Clone, Copy)]
+enum Port {
+    Alone,
+    Shared,
+}
+
 /// Opens the listening socket that `args` ask for.
 ///
 /// It blocks, as every new socket does; a program that must not block says so itself. When all is
@@ -48,8 +55,33 @@ impl Listener {
     /// When the host is unknown or no address can be listened on (EADDRINUSE, EACCES,
     /// EADDRNOTAVAIL …), with what to do.
     pub fn bind(addr: &str, backlog: i32) -> io::Result<Self> {
+        Self::bind_as(addr, backlog, Port::Alone)
+    }
+
+    /// The same with `SO_REUSEPORT` (socket(7)): other listeners that ask for it, too, may have the
+    /// same port. On Linux the kernel gives each new client to one of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind); and where the system has no such option.
+    pub fn bind_sharing_port(addr: &str, backlog: i32) -> io::Result<Self> {
+        Self::bind_as(addr, backlog, Port::Shared)
+    }
+
+    /// A second descriptor for the same listening socket, for another thread (dup(2)).
+    ///
+    /// # Errors
+    ///
+    /// EMFILE when no descriptor is free.
+    pub fn share(&self) -> io::Result<Self> {
+        let socket = self.socket.try_clone()?;
+        let spare = RefCell::new(spare(&socket));
+        Ok(Self { socket, nonblocking: self.nonblocking.clone(), spare })
+    }
+
+    fn bind_as(addr: &str, backlog: i32, port: Port) -> io::Result<Self> {
         let addresses = resolve(addr, "listen on")?;
-        let error = match first_to_be_had(&addresses, backlog) {
+        let error = match first_to_be_had(&addresses, backlog, port) {
             Ok(socket) => {
                 let (nonblocking, spare) = (Cell::new(false), RefCell::new(spare(&socket)));
                 return Ok(Self { socket, nonblocking, spare });
@@ -290,10 +322,10 @@ pub(crate) const SCOPE_ADVICE: &str =
 /// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine
 /// has both. But where one of them has a server already, the other is no substitute: we would get
 /// half of the clients, and nobody would know whom they reach.
-fn first_to_be_had(addresses: &[SocketAddr], backlog: i32) -> io::Result<TcpListener> {
+fn first_to_be_had(addresses: &[SocketAddr], backlog: i32, port: Port) -> io::Result<TcpListener> {
     let mut refusal = io::ErrorKind::AddrNotAvailable.into();
     for &address in addresses {
-        match listening_socket(address, backlog) {
+        match listening_socket(address, backlog, port) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => refusal = error,
             result => return result,
         }
@@ -301,14 +333,27 @@ fn first_to_be_had(addresses: &[SocketAddr], backlog: i32) -> io::Result<TcpList
     Err(refusal)
 }
 
-fn listening_socket(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+fn listening_socket(address: SocketAddr, backlog: i32, port: Port) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A connection that this side closed first stays in TIME_WAIT for a minute and would keep the
     // port from the next server. Two servers at once are still refused (socket(7)).
     socket.set_reuse_address(true)?;
+    if let Port::Shared = port {
+        share_port(&socket)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())
+}
+
+#[cfg(not(any(target_os = "solaris", target_os = "illumos")))]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(any(target_os = "solaris", target_os = "illumos"))]
+fn share_port(_: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]
@@ -350,9 +395,9 @@ mod tests {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         // 192.0.2.1 is set aside for documentation: no machine has it.
         let nobodys = SocketAddr::from(([192, 0, 2, 1], 0));
-        let error = first_to_be_had(&[taken, free], 5).expect_err("it has a server");
+        let error = first_to_be_had(&[taken, free], 5, Port::Alone).expect_err("it has a server");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        first_to_be_had(&[nobodys, free], 5).expect("the second address can be had");
+        first_to_be_had(&[nobodys, free], 5, Port::Alone).expect("the second address can be had");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::io::Write;
+use std::thread;
 
 /// Starts the narration, or keeps it off.
 ///
@@ -21,6 +22,10 @@ pub fn narrate(quiet: bool) {
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     env_logger::Builder::new()
         .filter_level(level)
-        .format(|line, record| writeln!(line, "{}", record.args()))
+        // A step is told with the name of the thread that takes it, if the program gave it one.
+        .format(|line, record| match thread::current().name() {
+            Some(name) if name != "main" => writeln!(line, "{name}: {}", record.args()),
+            _ => writeln!(line, "{}", record.args()),
+        })
         .init();
 }

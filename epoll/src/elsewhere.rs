@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "they are those of nix::sys::epoll")]
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 pub use nix::poll::PollTimeout as EpollTimeout;
 
@@ -17,6 +17,8 @@ bitflags::bitflags! {
         const EPOLLERR = 0x008;
         const EPOLLHUP = 0x010;
         const EPOLLRDHUP = 0x2000;
+        const EPOLLEXCLUSIVE = 1 << 28;
+        const EPOLLONESHOT = 1 << 30;
         const EPOLLET = 1 << 31;
     }
 }
@@ -58,6 +60,30 @@ impl Epoll {
     pub fn wait(&self, _: &mut [EpollEvent], _: EpollTimeout) -> nix::Result<usize> {
         match *self {}
     }
+}
+
+/// No loop exists that it could wake.
+#[derive(Clone, Copy)]
+pub enum EventFd {}
+
+impl EventFd {
+    pub fn read(&self) -> nix::Result<u64> {
+        match *self {}
+    }
+
+    pub fn write(&self, _: u64) -> nix::Result<usize> {
+        match *self {}
+    }
+}
+
+impl AsFd for EventFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match *self {}
+    }
+}
+
+pub fn event_fd() -> io::Result<EventFd> {
+    create().map(|none| match none {})
 }
 
 pub fn create() -> io::Result<Epoll> {

@@ -12,10 +12,12 @@ pub use linux::*;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
     pub use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+    pub use nix::sys::eventfd::EventFd;
 
     use common::{explained, reason};
     use nix::errno::Errno;
     use nix::sys::epoll::EpollCreateFlags;
+    use nix::sys::eventfd::EfdFlags;
     use std::io;
 
     /// epoll_create1(2): an object of the kernel that will hold what is watched, and a descriptor
@@ -36,6 +38,21 @@ mod linux {
             };
             let reason = reason(&error);
             explained(&error, format!("cannot create an epoll instance: {reason} ({advice})"))
+        })
+    }
+
+    /// eventfd(2): a counter in the kernel, readable while it is not zero. One thread adds to it
+    /// to wake another that sleeps in epoll_wait.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what to do.
+    pub fn event_fd() -> io::Result<EventFd> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        EventFd::from_flags(flags).map_err(|errno| {
+            let error = errno.into();
+            let reason = reason(&error);
+            explained(&error, format!("cannot create an eventfd: {reason} (raise ulimit -n)"))
         })
     }
 }

@@ -4,7 +4,7 @@ use judge::built::built_to_measure;
 use judge::check::client::Answer;
 use judge::check::programs::{self, Program};
 use judge::check::server::{Server, Start};
-use judge::check::subject::{Gives, Order, Subject};
+use judge::check::subject::{Gives, Order, Registers, Subject};
 use std::ffi::OsString;
 
 /// How one server is started, again for each round.
@@ -41,6 +41,7 @@ impl Target {
             ours: false,
             asleep_in: &[],
             order: Order::Unsaid,
+            registers: Registers::LISTENER_FIRST,
             exceptions: Vec::new(),
         };
         Self { name: name.to_owned(), subject }

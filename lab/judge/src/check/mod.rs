@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use subject::{Gives, Order, Status, Subject};
+use subject::{Gives, Order, Registers, Status, Subject};
 use suite::{CHECKS, Check};
 
 /// Judges a server from outside, by the contract that every server of the course keeps
@@ -178,6 +178,7 @@ fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
             ours: false,
             asleep_in: &[],
             order: Order::Unsaid,
+            registers: Registers::LISTENER_FIRST,
             exceptions: Vec::new(),
         }]
     };

@@ -1,7 +1,7 @@
 //! The programs of the course: how each is judged, and what it cannot hold, by nature.
 
 use super::client::Answer;
-use super::subject::{Gives, Order, Subject};
+use super::subject::{Gives, Order, Registers, Subject};
 use crate::language::{Language, said};
 use std::ffi::OsString;
 use std::path::Path;
@@ -20,6 +20,7 @@ pub struct Program {
     pub gives: Gives,
     asleep_in: &'static [&'static str],
     order: Order,
+    registers: Registers,
     /// Checks that it cannot hold by nature, and why: in English and in Chinese.
     exceptions: &'static [(&'static str, [&'static str; 2])],
     /// This system has what the model needs. Elsewhere the program says so when it is run.
@@ -52,6 +53,9 @@ const NOBODY_ACCEPTS: [&str; 2] = [
     "没有人调用 accept，select(2) 就一再报告监听套接字：这正是要看的",
 ];
 
+/// The first thread waits for the others, which have the loops.
+const WAITS_FOR_THREADS: &[&str] = &["futex"];
+
 /// What the programs of one model have in common; a row says what differs.
 const SELECT_PROGRAM: Program = Program {
     name: "select",
@@ -61,6 +65,7 @@ const SELECT_PROGRAM: Program = Program {
     gives: Gives::Answers,
     asleep_in: SELECT,
     order: Order::Connected,
+    registers: Registers::LISTENER_FIRST,
     exceptions: &[FD_SETSIZE],
     here: true,
 };
@@ -74,6 +79,7 @@ const BLOCKING_PROGRAM: Program = Program {
     gives: Gives::AnswersOne,
     asleep_in: RECV,
     order: Order::Unsaid,
+    registers: Registers::LISTENER_FIRST,
     exceptions: &[],
     here: true,
 };
@@ -87,6 +93,7 @@ const NONBLOCKING_PROGRAM: Program = Program {
     asleep_in: &[],
     // It scans a list, and whoever asks all the time is always somewhere in the middle of it.
     order: Order::Unsaid,
+    registers: Registers::LISTENER_FIRST,
     exceptions: &[
         ("urgent", ASKS_WITHOUT_PAUSE),
         ("out_of_descriptors", ASKS_WITHOUT_PAUSE),
@@ -105,6 +112,7 @@ const POLL_PROGRAM: Program = Program {
     gives: Gives::Answers,
     asleep_in: POLL,
     order: Order::Connected,
+    registers: Registers::LISTENER_FIRST,
     exceptions: &[],
     here: true,
 };
@@ -117,6 +125,16 @@ const EPOLL_PROGRAM: Program = Program {
     order: Order::Arrived,
     here: cfg!(any(target_os = "linux", target_os = "android")),
     ..POLL_PROGRAM
+};
+
+/// Four loops: which of them is faster is the scheduler's to say.
+const LOOPS_PROGRAM: Program = Program {
+    name: "loops",
+    binary: "loops",
+    asleep_in: WAITS_FOR_THREADS,
+    order: Order::Unsaid,
+    registers: Registers { with: &["--loops", "1"], call: 2 },
+    ..EPOLL_PROGRAM
 };
 
 /// On the best backend of the system: epoll on Linux, and only there does the judge see in what a
@@ -250,6 +268,29 @@ pub const PROGRAMS: &[Program] = &[
     EPOLL_PROGRAM,
     Program { name: "epoll_edge", binary: "epoll_edge", ..EPOLL_PROGRAM },
     Program { name: "epoll_direct", binary: "epoll_direct", ..EPOLL_PROGRAM },
+    Program { name: "loops_handed", args: &["--how", "handed"], ..LOOPS_PROGRAM },
+    Program { name: "loops_shared", args: &["--how", "shared"], ..LOOPS_PROGRAM },
+    Program { name: "loops_exclusive", args: &["--how", "exclusive"], ..LOOPS_PROGRAM },
+    Program {
+        name: "loops_own",
+        args: &["--how", "own"],
+        exceptions: &[(
+            "port_in_use",
+            [
+                "SO_REUSEPORT: a second server of the same user may have the same port, and gets \
+                 some of the clients",
+                "SO_REUSEPORT：同一用户的第二个服务器也能绑定这个端口，并分走一部分客户端",
+            ],
+        )],
+        ..LOOPS_PROGRAM
+    },
+    Program {
+        name: "loops_oneshot",
+        args: &["--how", "oneshot"],
+        // A client; the listener again; the client again; and the next client.
+        registers: Registers { with: &["--loops", "1"], call: 4 },
+        ..LOOPS_PROGRAM
+    },
     SELECTORS_PROGRAM,
     Program {
         name: "selectors_poll",
@@ -339,6 +380,7 @@ impl Program {
             ours: true,
             asleep_in: self.asleep_in,
             order: self.order,
+            registers: self.registers,
             exceptions: self.exceptions.iter().map(said).collect(),
         }
     }

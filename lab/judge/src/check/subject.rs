@@ -34,6 +34,20 @@ pub enum Order {
     Unsaid,
 }
 
+/// How to see that it registers a client with epoll: which call is to be refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// What has it use one thread for that.
+    pub with: &'static [&'static str],
+    /// The number of the call, in that thread.
+    pub call: u8,
+}
+
+impl Registers {
+    /// The first call registers the listener, the second one the first client.
+    pub const LISTENER_FIRST: Self = Self { with: &[], call: 2 };
+}
+
 /// A server to judge.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -55,6 +69,8 @@ pub struct Subject {
     pub asleep_in: &'static [&'static str],
     /// In which order it answers clients that are ready together.
     pub order: Order,
+    /// Which of its calls registers a client.
+    pub registers: Registers,
     /// The checks that it cannot hold, by nature, and why.
     pub exceptions: Vec<(String, String)>,
 }

@@ -127,9 +127,7 @@ pub(super) fn out_of_descriptors(subject: &Subject) -> Seen {
 /// epoll_ctl fails with ENOSPC for the first client, as at the limit `fs.epoll.max_user_watches`,
 /// which belongs to the whole machine and is not ours to lower.
 pub(super) fn refused_watch(subject: &Subject) -> Seen {
-    // The first call registers the listener, the second one the client.
     const STRACE: &[&str] = &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=epoll_ctl"];
-    const REFUSE: &[&str] = &["-e", "inject=epoll_ctl:error=ENOSPC:when=2"];
     if !subject.ours {
         return unseen(said!(
             "not asked: which of its calls would register a client is not known",
@@ -144,20 +142,25 @@ pub(super) fn refused_watch(subject: &Subject) -> Seen {
             "没有 Linux 的 strace，这里无法让某次调用失败"
         ));
     }
+    let refuse = format!("inject=epoll_ctl:error=ENOSPC:when={}", subject.registers.call);
     let mut traced = subject.clone();
-    traced.command.splice(0..0, words(&[STRACE, REFUSE].concat()));
+    traced.command.splice(0..0, words(&[STRACE, &["-e", &refuse]].concat()));
+    traced.command.extend(words(subject.registers.with));
     with_server(&traced, |server| {
-        let mut clients = [server.client()?];
-        clients[0].ask(1);
-        drive(&mut clients, |client| client.is_answered() || client.has_ended()).map_err(
-            |fault| {
+        let mut turned_away = false;
+        // Where it is not the first client that is refused, it is the second.
+        for _ in 0..2 {
+            let mut clients = [server.client()?];
+            clients[0].ask(1);
+            let decided = drive(&mut clients, |client| client.is_answered() || client.has_ended());
+            decided.map_err(|fault| {
                 fault.after(said!(
                     "the client that the kernel refuses to watch",
                     "内核拒绝关注的那个客户端"
                 ))
-            },
-        )?;
-        let turned_away = clients[0].has_ended();
+            })?;
+            turned_away |= clients[0].has_ended();
+        }
         let next = server.client()?.exchange(1);
         next.map_err(|fault| fault.after(said!("the next client", "下一个客户端")))?;
         Ok(if turned_away {
