@@ -23,6 +23,9 @@
 //! that comes while a line is being typed hides what was typed so far, but the terminal still has
 //! it (Ctrl-R shows it again): the client is given nothing before the line is ended.
 //!
+//! With `--framing` a line becomes a message with a length in front, or a newline behind it, for a
+//! server that speaks so: `cargo run --bin frames`. Each message that comes is printed as a line.
+//!
 //! Limits: a terminal hands over at most 4095 bytes of a line, so a longer paste is cut (a pipe
 //! cuts nothing). After Ctrl-Z and `fg` the prompt comes with the next message or line. What is no
 //! UTF-8, such as GBK, is shown as `�`.
@@ -31,7 +34,9 @@ mod screen;
 
 use clap::Parser;
 use client::read_in;
-use common::{Connection, DEFAULT_ADDR, explained, host_port, reason, would_block};
+use common::{
+    Connection, DEFAULT_ADDR, Framing, Inbox, TooLong, explained, host_port, reason, would_block,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use screen::Screen;
@@ -42,17 +47,32 @@ use std::process::ExitCode;
 /// What one recv, or one read from the keyboard, may take.
 const PIECE: usize = 64 * 1024;
 
+/// The longest message, with `--framing`.
+const LONGEST: usize = 1 << 24;
+
 /// Talk to a server: each line you type is sent, and what comes back is printed as it comes
 #[derive(Parser)]
 struct Args {
     /// Where the server listens
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDR, value_parser = host_port)]
     addr: String,
+
+    /// Send each line as a message, and print each message as a line (see `cargo run --bin frames`)
+    #[arg(long, value_enum)]
+    framing: Option<Framing>,
+}
+
+/// What `--framing` needs: pieces of both directions whose message is not yet whole.
+struct Messages {
+    framing: Framing,
+    typed: Inbox,
+    received: Inbox,
 }
 
 struct Client {
     connection: Connection,
     screen: Screen,
+    messages: Option<Messages>,
     /// For both directions: each piece is dealt with before the next one is read.
     buffer: Vec<u8>,
     /// End of the keyboard's input: Ctrl-D, or the end of a pipe.
@@ -65,7 +85,7 @@ struct Client {
 
 fn main() -> ExitCode {
     let args: Args = common::parse();
-    match talk(&args.addr) {
+    match talk(&args) {
         // `client | head -1`: there is no reader any more, so there is nothing left to do. (Only
         // standard output's errors arrive bare; the others have a sentence around them.)
         Err(error) => match error.raw_os_error() {
@@ -80,14 +100,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn talk(addr: &str) -> io::Result<ExitCode> {
-    let connection = common::connect(addr)?;
+fn talk(args: &Args) -> io::Result<ExitCode> {
+    let connection = common::connect(&args.addr)?;
     // The socket only. Standard input stays as it is: O_NONBLOCK belongs to the open file, which
     // the shell shares, and the shell's own reads would fail after us.
     connection.set_nonblocking(true)?;
     let mut client = Client {
         connection,
         screen: Screen::new(),
+        messages: args.framing.map(|framing| Messages {
+            framing,
+            typed: Inbox::new(Framing::Lines, LONGEST),
+            received: Inbox::new(framing, LONGEST),
+        }),
         buffer: vec![0; PIECE],
         keyboard_ended: false,
         sending_ended: false,
@@ -169,13 +194,26 @@ impl Client {
     fn socket_readable(&mut self) -> io::Result<bool> {
         match self.connection.recv(&mut self.buffer) {
             Ok(0) => Ok(true),
-            Ok(count) => self.screen.show(&self.buffer[..count]).map(|()| false),
+            Ok(count) => self.show(count).map(|()| false),
             Err(error) if would_block(&error) => Ok(false),
             Err(error) => {
                 self.broken.get_or_insert(error);
                 Ok(true)
             }
         }
+    }
+
+    /// What the last recv brought: as it is, or the messages that are whole now.
+    fn show(&mut self, count: usize) -> io::Result<()> {
+        let piece = &self.buffer[..count];
+        let Some(Messages { received, .. }) = &mut self.messages else {
+            return self.screen.show(piece);
+        };
+        received.push(piece);
+        while let Some(message) = received.next_message().map_err(too_long)? {
+            self.screen.show(&[message, b"\n"].concat())?;
+        }
+        Ok(())
     }
 
     /// One send: some of the queue, perhaps not all.
@@ -196,25 +234,42 @@ impl Client {
         match read_in(&mut self.buffer) {
             Ok(0) => {
                 self.keyboard_ended = true;
+                // The last line may have no newline, and is a message all the same.
+                if self.messages.as_ref().is_some_and(|it| !it.typed.unfinished().is_empty()) {
+                    self.queue(b"\n")?;
+                }
                 self.screen.no_more_typing()
             }
             Ok(count) => {
-                let typed = &self.buffer[..count];
-                // Without their newlines two lines have no border left: TCP keeps none. And an
-                // empty line is nothing, to which no server can answer.
-                for line in typed.split(|&byte| byte == b'\n') {
-                    // What comes after a hole in the stream would be taken for what was before it.
-                    if self.broken.is_none() {
-                        self.connection.queue_mut().push(line);
-                    }
-                }
-                self.screen.typed(typed)
+                let typed = self.buffer[..count].to_vec();
+                self.queue(&typed)?;
+                self.screen.typed(&typed)
             }
             Err(error) => {
                 let sentence = format!("cannot read standard input: {}", reason(&error));
                 Err(explained(&error, sentence))
             }
         }
+    }
+
+    /// Queues what was typed.
+    fn queue(&mut self, typed: &[u8]) -> io::Result<()> {
+        let queue = self.connection.queue_mut();
+        // What comes after a hole in the stream would be taken for what was before it.
+        if self.broken.is_some() {
+            return Ok(());
+        }
+        let Some(Messages { framing, typed: lines, .. }) = &mut self.messages else {
+            // Without their newlines two lines have no border left: TCP keeps none. And an empty
+            // line is nothing, to which no server can answer.
+            typed.split(|&byte| byte == b'\n').for_each(|line| queue.push(line));
+            return Ok(());
+        };
+        lines.push(typed);
+        while let Some(line) = lines.next_message().map_err(too_long)? {
+            queue.push_with(|bytes| framing.append(bytes, |bytes| bytes.extend_from_slice(line)));
+        }
+        Ok(())
     }
 
     /// Nothing more will be typed and everything was sent: the server is told so (FIN), and can
@@ -239,4 +294,8 @@ impl Client {
             ))),
         }
     }
+}
+
+fn too_long(why: TooLong) -> io::Error {
+    io::Error::other(format!("{why}, and this client takes {LONGEST} at the most"))
 }

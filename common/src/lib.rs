@@ -1,5 +1,5 @@
 //! What every server of the course needs and no I/O model owns: the command line, the listening
-//! socket, the message queue, the connection, the reply, the narration.
+//! socket, the message queue, the connection, messages in a stream, the reply, the narration.
 //!
 //! Nothing in here waits. Each program waits in its own way, in its own `main.rs`; that is the
 //! lesson, and it stays there. What is here would be the same text in every one of them.
@@ -12,6 +12,7 @@ mod bytes;
 mod connect;
 mod connection;
 mod errors;
+mod framing;
 mod listener;
 mod narration;
 mod queue;
@@ -23,6 +24,7 @@ pub use bytes::{preview, python_bytes};
 pub use connect::connect;
 pub use connection::Connection;
 pub use errors::{explained, interrupted, reason, would_block};
+pub use framing::{Framing, Inbox, TooLong};
 pub use listener::{Listener, listen};
 pub use narration::narrate;
 pub use queue::{HIGH_WATER, LOW_WATER, MessageQueue};

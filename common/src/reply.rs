@@ -22,24 +22,24 @@ impl Reply {
     /// One recv is not one message: TCP carries a stream of bytes. `echo` and `upper` give the
     /// same answer however the stream was cut; `upper-sb` and `received` show the cuts.
     pub fn answer(self, received: &[u8], queue: &mut MessageQueue) {
+        queue.push_with(|bytes| self.append(received, bytes));
+    }
+
+    /// The same behind what `bytes` has already.
+    pub fn append(self, received: &[u8], bytes: &mut Vec<u8>) {
+        // ASCII only, as Python's `bytes.upper`: to change the case of `é` one must know the
+        // encoding, and half of a character may be in the next piece.
+        let upper = received.iter().map(u8::to_ascii_uppercase);
         match self {
-            Self::Echo => queue.push(received),
-            Self::Upper => push_upper(received, queue, b""),
-            Self::UpperSb => push_upper(received, queue, b"_SB"),
+            Self::Echo => bytes.extend_from_slice(received),
+            Self::Upper => bytes.extend(upper),
+            Self::UpperSb => bytes.extend(upper.chain(*b"_SB")),
             Self::Received => {
-                queue.push(format!("Server received {}", python_bytes(received)).as_bytes());
+                let words = format!("Server received {}", python_bytes(received));
+                bytes.extend_from_slice(words.as_bytes());
             }
         }
     }
-}
-
-/// ASCII only, as Python's `bytes.upper`: to change the case of `é` one must know the encoding,
-/// and half of a character may be in the next piece.
-fn push_upper(received: &[u8], queue: &mut MessageQueue, suffix: &[u8]) {
-    queue.push_with(|bytes| {
-        bytes.extend(received.iter().map(u8::to_ascii_uppercase));
-        bytes.extend_from_slice(suffix);
-    });
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub enum Answer {
     Echo,
     /// ASCII letters in upper case, every other byte as it came
     Upper,
+    /// the same messages: four bytes of length in front, the highest first
+    Frames,
+    /// the same messages: a newline behind
+    Lines,
 }
 
 /// How long no byte at all may move before an answer counts as missing. Generous: the machine may
@@ -105,11 +109,12 @@ impl Client {
         socket.set_nodelay(true).map_err(words)?;
         socket.set_nonblocking(true).map_err(words)?;
         let port = socket.local_addr().map_err(words)?.port();
+        let text = Text::of(answer);
         Ok(Self {
             socket,
             server: None,
-            text: Text::of(answer),
-            start: u64::from(port) * 7919,
+            text,
+            start: text.whole_from((u64::from(port) * 7919 % PERIOD as u64) as usize) as u64,
             goal: 0,
             sent: 0,
             answered: 0,
@@ -146,9 +151,12 @@ impl Client {
         self.ending.is_some()
     }
 
-    /// Asks for `count` more bytes; [`drive`] moves them.
+    /// Asks for `count` more bytes; [`drive`] moves them. Where the server answers messages, for as
+    /// many more as the last message needs to be whole.
     pub fn ask(&mut self, count: u64) {
         self.goal += count;
+        let ended = self.text.whole_from(self.position(self.goal));
+        self.goal += (ended - self.position(self.goal)) as u64;
     }
 
     /// Sends `count` more bytes and waits until all is answered: the time it took.

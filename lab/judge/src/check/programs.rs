@@ -16,6 +16,8 @@ pub struct Program {
     pub binary: &'static str,
     /// Beside `--addr` and `--quiet`. All are judged as echo servers.
     args: &'static [&'static str],
+    /// What comes back: the bytes, or the messages.
+    answer: Answer,
     /// What it answers.
     pub gives: Gives,
     asleep_in: &'static [&'static str],
@@ -62,6 +64,7 @@ const SELECT_PROGRAM: Program = Program {
     package: "select",
     binary: "select",
     args: &[],
+    answer: Answer::Echo,
     gives: Gives::Answers,
     asleep_in: SELECT,
     order: Order::Connected,
@@ -75,6 +78,7 @@ const BLOCKING_PROGRAM: Program = Program {
     package: "blocking",
     binary: "blocking",
     args: &["--reply", "echo"],
+    answer: Answer::Echo,
     // Of the clients that wait the kernel takes care.
     gives: Gives::AnswersOne,
     asleep_in: RECV,
@@ -89,6 +93,7 @@ const NONBLOCKING_PROGRAM: Program = Program {
     package: "nonblocking",
     binary: "nonblocking",
     args: &["--reply", "echo"],
+    answer: Answer::Echo,
     gives: Gives::Answers,
     asleep_in: &[],
     // It scans a list, and whoever asks all the time is always somewhere in the middle of it.
@@ -109,6 +114,7 @@ const POLL_PROGRAM: Program = Program {
     package: "poll",
     binary: "poll",
     args: &[],
+    answer: Answer::Echo,
     gives: Gives::Answers,
     asleep_in: POLL,
     order: Order::Connected,
@@ -265,6 +271,14 @@ pub const PROGRAMS: &[Program] = &[
     },
     POLL_PROGRAM,
     Program { name: "signals", binary: "signals", ..POLL_PROGRAM },
+    Program { name: "frames_length", binary: "frames", answer: Answer::Frames, ..POLL_PROGRAM },
+    Program {
+        name: "frames_lines",
+        binary: "frames",
+        args: &["--framing", "lines"],
+        answer: Answer::Lines,
+        ..POLL_PROGRAM
+    },
     EPOLL_PROGRAM,
     Program { name: "epoll_edge", binary: "epoll_edge", ..EPOLL_PROGRAM },
     Program { name: "epoll_direct", binary: "epoll_direct", ..EPOLL_PROGRAM },
@@ -375,7 +389,7 @@ impl Program {
             command,
             quiet: Some("--quiet"),
             addr: None,
-            answer: Answer::Echo,
+            answer: self.answer,
             gives: self.gives,
             ours: true,
             asleep_in: self.asleep_in,
