@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Where servers listen, and clients connect, when nothing is said.
 pub const DEFAULT_ADDR: &str = "127.0.0.1:8001";
@@ -131,6 +132,19 @@ pub fn host_port(text: &str) -> Result<String, String> {
         Ok(_) if port.starts_with(|first: char| first.is_ascii_digit()) => Ok(text.to_owned()),
         _ => Err(format!("'{port}' is not a port: 0 to 65535")),
     }
+}
+
+/// Seconds with a fraction, such as `5` or `0.5`, for clap to parse: a day at most.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong, for clap to show.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds, such as 5 or 0.5")?;
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err("expected 0 to 86400 seconds (a day)".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// `NAME: message` on standard error, where a closed standard error is no reason to panic.

@@ -203,6 +203,12 @@ impl Connection {
         self.input_ended
     }
 
+    /// It was lost, or the program gave it up.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Whether to keep the connection. When it is time to close it, this says so: for `retain`, at
     /// the end of a turn.
     #[must_use]

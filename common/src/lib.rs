@@ -19,13 +19,13 @@ mod queue;
 mod reply;
 mod text;
 
-pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse, run};
+pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse, run, seconds};
 pub use bytes::{preview, python_bytes};
 pub use connect::connect;
 pub use connection::Connection;
 pub use errors::{explained, interrupted, reason, would_block};
 pub use framing::{Framing, Inbox, TooLong};
-pub use listener::{Listener, listen};
+pub use listener::{Listener, listen, resolve};
 pub use narration::narrate;
 pub use queue::{HIGH_WATER, LOW_WATER, MessageQueue};
 pub use reply::Reply;

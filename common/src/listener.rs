@@ -290,8 +290,13 @@ fn spare(socket: &TcpListener) -> Option<OwnedFd> {
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
 ///
 /// An IPv6 address stands in brackets, perhaps with the interface that it belongs to
-/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name.
-pub(crate) fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
+/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name. It may ask a name server, and
+/// waits for the answer. `to` says what they are wanted for, if there are none: `connect to`.
+///
+/// # Errors
+///
+/// When the host is unknown, with what to do.
+pub fn resolve(addr: &str, to: &str) -> io::Result<Vec<SocketAddr>> {
     let scoped = addr.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
     let addresses = match scoped.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
         Some((host, port)) => (host, port).to_socket_addrs().map(Vec::from_iter),

@@ -6,3 +6,5 @@ judge::contract_tests!(poll, env!("CARGO_BIN_EXE_poll"));
 judge::contract_tests!(signals, env!("CARGO_BIN_EXE_signals"));
 judge::contract_tests!(frames_length, env!("CARGO_BIN_EXE_frames"));
 judge::contract_tests!(frames_lines, env!("CARGO_BIN_EXE_frames"));
+judge::contract_tests!(deadlines, env!("CARGO_BIN_EXE_deadlines"));
+judge::contract_tests!(proxy, env!("CARGO_BIN_EXE_proxy"));

@@ -16,7 +16,7 @@ use judge::built::{built, built_example};
 use judge::check::report::Report;
 use judge::check::server::{Server, Start};
 use judge::check::subject::{Gives, Status, Subject};
-use judge::check::suite::{self, CHECKS};
+use judge::check::suite;
 use judge::check::{ask, names};
 use judge::ended::{Ended, exit};
 use judge::language::{Language, said};
@@ -169,7 +169,7 @@ impl Judged<'_> {
         let chosen =
             |name: &str| self.args.only.is_empty() || self.args.only.iter().any(|o| o == name);
         let declared = subject.clone();
-        for check in CHECKS.iter().filter(|check| chosen(check.name)) {
+        for check in declared.checks().filter(|check| chosen(check.name)) {
             // What the model cannot hold by nature is not the learner's affair.
             let by_nature = match declared.exception(check.name) {
                 Some(why) => Some(why.to_owned()),

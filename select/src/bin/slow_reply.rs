@@ -46,7 +46,7 @@ struct Args {
     reply: Reply,
 
     /// Seconds that each answer takes, such as 5 or 0.5
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = common::seconds)]
     delay: Duration,
 
     /// Who waits
@@ -62,14 +62,6 @@ enum How {
     Timer,
     /// a thread does the work and wakes the loop through one more descriptor
     Worker,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected seconds, such as 5 or 0.5")?;
-    if !(0.0..=86_400.0).contains(&seconds) {
-        return Err("expected 0 to 86400 seconds (a day)".into());
-    }
-    Ok(Duration::from_secs_f64(seconds))
 }
 
 fn main() -> ExitCode {

@@ -42,6 +42,8 @@ impl Target {
             asleep_in: &[],
             order: Order::Unsaid,
             registers: Registers::LISTENER_FIRST,
+            behind: None,
+            own_checks: &[],
             exceptions: Vec::new(),
         };
         Self { name: name.to_owned(), subject }

@@ -30,7 +30,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use subject::{Gives, Order, Registers, Status, Subject};
-use suite::{CHECKS, Check};
+use suite::{CHECKS, Check, DEADLINES};
 
 /// Judges a server from outside, by the contract that every server of the course keeps
 ///
@@ -95,7 +95,7 @@ pub struct CheckArgs {
 
 /// The names of the checks, in the order of the report.
 pub fn names() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.name).collect()
+    CHECKS.iter().chain(DEADLINES).map(|check| check.name).collect()
 }
 
 /// Runs `lab check`.
@@ -114,7 +114,10 @@ pub fn main(args: &CheckArgs) -> ExitCode {
 
 fn list(report: &mut Report) -> io::Result<()> {
     let spoken = Language::spoken();
-    CHECKS.iter().try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
+    CHECKS
+        .iter()
+        .chain(DEADLINES)
+        .try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
 }
 
 fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<usize, Ended> {
@@ -127,7 +130,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         if let Some(note) = note {
             say(&format!("{}\n", note.of(Language::spoken())))?;
         }
-        for check in CHECKS.iter().filter(chosen) {
+        for check in subject.checks().filter(chosen) {
             let (status, text) = while_saying(check.name.into(), || ask(subject, check));
             report.line(status, check.name, &text)?;
             if status == Status::Short {
@@ -179,6 +182,8 @@ fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
             asleep_in: &[],
             order: Order::Unsaid,
             registers: Registers::LISTENER_FIRST,
+            behind: None,
+            own_checks: &[],
             exceptions: Vec::new(),
         }]
     };
@@ -224,7 +229,7 @@ pub fn contract_test(program: &str, binary: &str, check: &str) {
     let row =
         row.unwrap_or_else(|| panic!("no program {program} in lab/judge/src/check/programs.rs"));
     let subject = row.subject(Path::new(binary));
-    let known = CHECKS.iter().find(|known| known.name == check);
+    let known = subject.checks().find(|known| known.name == check);
     let known = known.unwrap_or_else(|| panic!("no check {check} in lab/judge/src/check/suite"));
     if !row.here {
         println!("{program}: {check}: not asked, its model is missing on this system");

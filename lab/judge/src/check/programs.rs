@@ -2,6 +2,7 @@
 
 use super::client::Answer;
 use super::subject::{Gives, Order, Registers, Subject};
+use super::suite::{Check, DEADLINES};
 use crate::language::{Language, said};
 use std::ffi::OsString;
 use std::path::Path;
@@ -23,6 +24,8 @@ pub struct Program {
     asleep_in: &'static [&'static str],
     order: Order,
     registers: Registers,
+    behind: Option<&'static str>,
+    own_checks: &'static [Check],
     /// Checks that it cannot hold by nature, and why: in English and in Chinese.
     exceptions: &'static [(&'static str, [&'static str; 2])],
     /// This system has what the model needs. Elsewhere the program says so when it is run.
@@ -69,6 +72,8 @@ const SELECT_PROGRAM: Program = Program {
     asleep_in: SELECT,
     order: Order::Connected,
     registers: Registers::LISTENER_FIRST,
+    behind: None,
+    own_checks: &[],
     exceptions: &[FD_SETSIZE],
     here: true,
 };
@@ -84,6 +89,8 @@ const BLOCKING_PROGRAM: Program = Program {
     asleep_in: RECV,
     order: Order::Unsaid,
     registers: Registers::LISTENER_FIRST,
+    behind: None,
+    own_checks: &[],
     exceptions: &[],
     here: true,
 };
@@ -99,6 +106,8 @@ const NONBLOCKING_PROGRAM: Program = Program {
     // It scans a list, and whoever asks all the time is always somewhere in the middle of it.
     order: Order::Unsaid,
     registers: Registers::LISTENER_FIRST,
+    behind: None,
+    own_checks: &[],
     exceptions: &[
         ("urgent", ASKS_WITHOUT_PAUSE),
         ("out_of_descriptors", ASKS_WITHOUT_PAUSE),
@@ -119,6 +128,8 @@ const POLL_PROGRAM: Program = Program {
     asleep_in: POLL,
     order: Order::Connected,
     registers: Registers::LISTENER_FIRST,
+    behind: None,
+    own_checks: &[],
     exceptions: &[],
     here: true,
 };
@@ -279,6 +290,23 @@ pub const PROGRAMS: &[Program] = &[
         answer: Answer::Lines,
         ..POLL_PROGRAM
     },
+    Program {
+        name: "deadlines",
+        binary: "deadlines",
+        answer: Answer::Lines,
+        own_checks: DEADLINES,
+        ..POLL_PROGRAM
+    },
+    Program {
+        name: "proxy",
+        binary: "proxy",
+        // Where it is started, the address of the server behind it stands here.
+        args: &["--to", "127.0.0.1:8002"],
+        behind: Some("poll"),
+        // The answers come in the order of the server behind it.
+        order: Order::Unsaid,
+        ..POLL_PROGRAM
+    },
     EPOLL_PROGRAM,
     Program { name: "epoll_edge", binary: "epoll_edge", ..EPOLL_PROGRAM },
     Program { name: "epoll_direct", binary: "epoll_direct", ..EPOLL_PROGRAM },
@@ -395,6 +423,8 @@ impl Program {
             asleep_in: self.asleep_in,
             order: self.order,
             registers: self.registers,
+            behind: self.behind,
+            own_checks: self.own_checks,
             exceptions: self.exceptions.iter().map(said).collect(),
         }
     }

@@ -3,14 +3,18 @@
 use super::client::{Answer, Client, PATIENCE};
 use super::meanwhile::Meanwhile;
 use super::output::{Narration, Output};
+use super::programs::answering;
 use super::ready_line::Announced;
 use super::subject::{Fault, Gives, Seen, Subject, is_lost, short, unseen};
+use crate::built::built;
 use crate::dial::{addresses, dial, serving};
 use crate::language::{Language, Words, said};
 use crate::process::observe;
 use crate::process::{Process, Stray, soon, typed};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +52,8 @@ pub struct Server {
     answer: Answer,
     gives: Gives,
     narration: Narration,
+    /// What it hands on to.
+    _behind: Option<Box<Self>>,
 }
 
 /// Starts the server as usual, lets `judge` look at it, and then asks whether it still serves:
@@ -128,8 +134,14 @@ impl Server {
                 ));
             }
         }
+        let mut command = subject.command(start.narrating, start.port);
+        let behind = subject.behind.map(Self::behind).transpose()?;
+        if let Some(behind) = &behind {
+            if let Some(to) = command.iter().position(|word| word == "--to") {
+                command[to + 1] = behind.addr.to_string().into();
+            }
+        }
         let began = Instant::now();
-        let command = subject.command(start.narrating, start.port);
         let mut process = Process::start(&command, start.files)?;
         let mut output = Output::of(&mut process);
         let found = soon(START, || {
@@ -183,8 +195,18 @@ impl Server {
                 answer: subject.answer,
                 gives: subject.gives,
                 narration: output.drain(start.unread),
+                _behind: behind.map(Box::new),
             }),
         }
+    }
+
+    /// A program of the course that the server under judgement hands on to.
+    fn behind(name: &'static str) -> Result<Self, String> {
+        let row = answering(name)?;
+        // Asked once: each check starts it again.
+        static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let binary = BUILT.get_or_init(|| built(row.package, row.binary)).clone()?;
+        Self::try_start(&row.subject(&binary), Start::default())
     }
 
     /// How long another start of the same server may take: `patience`, and what it takes by itself,

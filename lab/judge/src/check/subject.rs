@@ -1,6 +1,7 @@
 //! What is judged, and how a judgement is put into words.
 
 use super::client::{Answer, closed};
+use super::suite::{CHECKS, Check};
 use crate::language::said;
 use crate::process::typed;
 use common::reason;
@@ -71,6 +72,11 @@ pub struct Subject {
     pub order: Order,
     /// Which of its calls registers a client.
     pub registers: Registers,
+    /// A program of the course that it hands on to. It is started first, and its address takes the
+    /// place of the one behind `--to`.
+    pub behind: Option<&'static str>,
+    /// What is asked of no other program.
+    pub own_checks: &'static [Check],
     /// The checks that it cannot hold, by nature, and why.
     pub exceptions: Vec<(String, String)>,
 }
@@ -184,6 +190,11 @@ pub fn weigh(seen: Seen, exception: Option<&str>) -> (Status, String) {
 }
 
 impl Subject {
+    /// What is asked of it, in the order of the report.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> + use<> {
+        CHECKS.iter().chain(self.own_checks)
+    }
+
     /// What it is, and how it is started.
     pub fn heading(&self) -> String {
         let Some(name) = self.name else {

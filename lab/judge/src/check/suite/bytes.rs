@@ -180,7 +180,8 @@ pub(super) fn data_with_fin(subject: &Subject) -> Seen {
 }
 
 pub(super) fn in_order(subject: &Subject) -> Seen {
-    with_server(subject, |server| {
+    // A message that takes several recv would be answered after those of others.
+    with_server(&subject.with_chunk("65536"), |server| {
         let Some(order) = answered_at_once(server, [1, 2, 3, 4, 5])? else {
             return unseen(said!(
                 "all five were answered; in which order is not seen here",

@@ -2,6 +2,7 @@
 //! words, with figures, what it saw.
 
 mod bytes;
+mod deadlines;
 mod life;
 mod limits;
 mod stamps;
@@ -10,6 +11,7 @@ mod trouble;
 use super::subject::{Gives, Seen, Subject};
 
 /// One point of the contract.
+#[derive(Debug)]
 pub struct Check {
     /// As in `lab check --only NAME`.
     pub name: &'static str,
@@ -109,6 +111,21 @@ pub const CHECKS: &[Check] = &[
     check("restart", Nothing, life::restart,
         ["a killed server's port can be had again at once (SO_REUSEADDR)",
          "服务端被杀死后，端口立即可以再用（SO_REUSEADDR）"]),
+];
+
+/// What is asked of a server that promises to close clients which keep it waiting: it takes
+/// `--idle`, `--message` and `--unread`, in seconds.
+#[rustfmt::skip]
+pub const DEADLINES: &[Check] = &[
+    check("silent", Answers, deadlines::silent,
+        ["a client that says nothing for too long is closed; one that talks is kept",
+         "客户端太久不发数据就被断开；一直在发的不受影响"]),
+    check("slow_message", Answers, deadlines::slow_message,
+        ["a client that sends a byte now and then is closed when its message takes too long",
+         "客户端隔一会儿才发一个字节，一条消息拖得太久就被断开"]),
+    check("unread_answers", Answers, deadlines::unread_answers,
+        ["a client that takes none of its answers is closed; a slow reader is kept",
+         "客户端一直不读回复就被断开；读得慢的不受影响"]),
 ];
 
 #[cfg(test)]
