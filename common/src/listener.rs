@@ -290,8 +290,8 @@ fn spare(socket: &TcpListener) -> Option<OwnedFd> {
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
 ///
 /// An IPv6 address stands in brackets, perhaps with the interface that it belongs to
-/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name. It may ask a name server, and
-/// waits for the answer. `to` says what they are wanted for, if there are none: `connect to`.
+/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name. It may ask a name server,
+/// and waits for the answer. `to` is for the error: what they are wanted for, as in `connect to`.
 ///
 /// # Errors
 ///

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! In front of an echo server it is an echo server, and `lab check proxy` judges it as one. Watch
-//! one message in the narration: received twice and sent twice. Then press Ctrl-D in the client: the
-//! end of its input goes to the server, and the server's end comes back.
+//! one message in the narration: received twice and sent twice. Then press Ctrl-D in the client:
+//! the end of its input goes to the server, and the server's end comes back.
 //!
 //! Limits: two descriptors for each client. A name behind `--to` is looked up once, at the start,
 //! and its addresses are tried one after the other. A server that does not answer at all is waited
