@@ -10,6 +10,7 @@ mod copy_phase;
 mod edges;
 mod endings;
 mod epoll_calls;
+mod epoll_corners;
 mod few_and_many;
 mod idle_cost;
 mod inherit;
@@ -31,6 +32,7 @@ mod third_set;
 mod threads;
 mod timeouts;
 mod triggers;
+mod two_pipes;
 mod two_waits;
 mod unacknowledged;
 mod visitor;
@@ -68,6 +70,7 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &epoll_calls::EPOLL_MMAP,
     &epoll_calls::INTEREST_CHANGES,
     &epoll_calls::WHERE_IT_BLOCKS,
+    &epoll_corners::EPOLL_CORNERS,
     &completion::COMPLETION,
     &address_space::ADDRESS_SPACE,
     &woken::WOKEN_NOT_SIGNALLED,
@@ -82,6 +85,8 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &copy_phase::COPY_PHASE,
     &caller_sleeps::CALLER_SLEEPS,
     &two_waits::TWO_WAITS,
+    &two_pipes::TWO_PIPES,
+    &two_pipes::PIDFD,
     &slow_handler::SLOW_HANDLER,
     &idle_cost::IDLE_COST,
     &idle_cost::COPYING_OR_ASKING,
@@ -121,7 +126,7 @@ fn judge(experiment: &Experiment) -> Option<Words> {
     };
     assert_eq!(findings.len(), experiment.claims.len(), "{}", experiment.name);
     for (claim, finding) in experiment.claims.iter().zip(findings) {
-        assert!(finding.agrees, "{}: {}", claim.quote, finding.seen.en);
+        assert!(finding.agrees, "{}: {}", claim.says[0], finding.seen.en);
     }
     None
 }
