@@ -5,6 +5,7 @@ mod address_space;
 mod backlog;
 mod busy_asking;
 mod caller_sleeps;
+mod closing;
 mod completion;
 mod copy_phase;
 mod edges;
@@ -25,9 +26,12 @@ mod promises;
 mod readable;
 mod reset_loses;
 mod select_overwrites;
+mod sendfile;
 mod serial;
+mod sigpipe;
 mod slow_handler;
 mod sockets;
+mod tcp_table;
 mod third_set;
 mod threads;
 mod timeouts;
@@ -63,6 +67,9 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &promises::REGULAR_FILES,
     &endings::ENDINGS,
     &reset_loses::RESET_LOSES,
+    &closing::CLOSING_STATES,
+    &closing::LINGER,
+    &sigpipe::SIGPIPE,
     &timeouts::TIMEOUTS,
     &triggers::LEVEL_AND_EDGE,
     &edges::EDGES,
@@ -83,6 +90,7 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &busy_asking::BUSY_ASKING,
     &pause::PAUSE,
     &copy_phase::COPY_PHASE,
+    &sendfile::SENDFILE,
     &caller_sleeps::CALLER_SLEEPS,
     &two_waits::TWO_WAITS,
     &two_pipes::TWO_PIPES,
