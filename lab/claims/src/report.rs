@@ -221,6 +221,16 @@ mod tests {
         rows(&experiment, Language::English)[0].0
     }
 
+    #[test]
+    fn what_people_ask_has_no_quotation() {
+        let asked = Claim::asked(["is it?", "是吗？"], Verdict::Question);
+        assert_eq!(said(&asked, Language::English, 40), "is it? (asked)");
+        assert_eq!(said(&asked, Language::Chinese, 40), "是吗？（常见）");
+        let note = Claim { note: "S9", quote: "原文", says: ["it says", "意思"], ..asked };
+        assert_eq!(said(&note, Language::English, 40), "it says (S9)");
+        assert_eq!(said(&note, Language::Chinese, 40), "S9「原文」\n意思");
+    }
+
     /// Whatever the course says: a measurement that shows the opposite is not talked away.
     #[test]
     fn a_measurement_has_the_last_word() {

@@ -78,11 +78,11 @@ pub(super) fn state(thread: i32) -> Result<char, Unable> {
 /// epoll's waits.
 pub(super) fn falls_asleep_in(thread: i32, call: &str) -> Result<(), Unable> {
     let process = i32::try_from(std::process::id()).expect("the system's numbers are signed");
-    let asleep = soon(PATIENCE, || match observe::system_call(process, thread) {
-        Some(name) => name.starts_with(call).then_some(Ok(())),
-        None => Some(Err(not_seen())),
-    });
-    asleep.unwrap_or_else(|| Err(format!("it does not sleep in {call}").into()))
+    // Of a thread that has ended nothing is seen either.
+    observe::system_call(process, number()).ok_or_else(not_seen)?;
+    let asleep =
+        soon(PATIENCE, || observe::system_call(process, thread)?.starts_with(call).then_some(()));
+    asleep.ok_or_else(|| format!("it does not sleep in {call}").into())
 }
 
 /// The third field. The second is a name in parentheses that may itself contain some.

@@ -150,13 +150,16 @@ fn one_after_the_other() -> io::Result<Waiting> {
     let asleep_in = asleep_in_write(shell.child.id());
     let came = polled(output, PollFlags::POLLIN, BOUND)?;
     let first = if came.is_empty() { 0 } else { output.read(&mut [0; 4096])? as u64 };
-    // The way out. The first read takes all that the pipe holds. To go on to the end of the errors
-    // would be the same mistake: that comes after the output.
-    let held = errors.read(&mut vec![0; ALL as usize])? as u64;
-    let all_errors = held + io::copy(&mut errors.take(ALL - held), &mut io::sink())?;
-    let all_output = first + io::copy(output, &mut io::sink())?;
+    // One read takes all that a pipe holds.
+    let there = !polled(errors, PollFlags::POLLIN, Duration::ZERO)?.is_empty();
+    let held = if there { errors.read(&mut vec![0; ALL as usize])? as u64 } else { 0 };
+    // The way out. To read the errors to their end would be the same mistake: it comes last.
+    shell.read = [first, held];
+    while !shell.pipes_have_ended() {
+        shell.turn(None)?;
+    }
     shell.child.wait()?;
-    Ok(Waiting { output: first, errors: held, asleep_in, all: [all_output, all_errors] })
+    Ok(Waiting { output: first, errors: held, asleep_in, all: shell.read })
 }
 
 /// The call in which the youngest of the shell's family sleeps, which is the program that it runs:
