@@ -237,7 +237,7 @@ mod pidfd {
     }
 
     /// A descriptor of a process, readable when the process has ended (pidfd_open(2)).
-    #[allow(unsafe_code)]
+    #[expect(unsafe_code, reason = "neither nix nor std has this call")]
     fn open(process: u32) -> Result<OwnedFd, crate::Unable> {
         // SAFETY: the call takes two numbers, and no memory of ours.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
