@@ -39,6 +39,7 @@ mod triggers;
 mod two_pipes;
 mod two_waits;
 mod unacknowledged;
+mod vanished;
 mod visitor;
 mod watch;
 mod woken;
@@ -70,6 +71,7 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &closing::CLOSING_STATES,
     &closing::LINGER,
     &sigpipe::SIGPIPE,
+    &vanished::VANISHED,
     &timeouts::TIMEOUTS,
     &triggers::LEVEL_AND_EDGE,
     &edges::EDGES,
