@@ -28,6 +28,8 @@ pub fn section(check: &str) -> Option<(&'static str, &'static str)> {
         "urgent" | "stop_continue" => ("13-robust-servers", "errors"),
         "flooder" => ("13-robust-servers", "fairness"),
         "port_in_use" | "restart" => ("13-robust-servers", "resources"),
+        "silent" => ("17-deadlines", "the-wait"),
+        "slow_message" | "unread_answers" => ("17-deadlines", "one-clock-at-a-time"),
         _ => return None,
     })
 }
@@ -96,11 +98,11 @@ fn slug(heading: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::suite::CHECKS;
+    use crate::check::suite::{CHECKS, DEADLINES};
 
     #[test]
     fn each_shortfall_has_its_section_in_both_languages() {
-        for check in CHECKS {
+        for check in CHECKS.iter().chain(DEADLINES) {
             let (chapter, fragment) = section(check.name).expect(check.name);
             for language in Language::BOTH {
                 let found = page_section(chapter, fragment, language);

@@ -162,6 +162,20 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             close: "the-conversation",
         },
     },
+    Exercise {
+        name: "deadlines",
+        chapter: "17-deadlines",
+        task: ["the time-out of the wait, and three deadlines", "等待的超时，以及三种截止时间"],
+        solution: "poll/src/bin/deadlines.rs",
+        parts: Parts {
+            wait: "the-wait",
+            accept: "05-poll#the-wait",
+            receive: "16-frames#the-inbox",
+            answer: "16-frames#the-server",
+            watch: "05-poll#what-to-watch-for",
+            close: "05-poll#what-the-flags-mean",
+        },
+    },
 ];
 
 impl Exercise {

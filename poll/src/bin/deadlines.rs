@@ -12,10 +12,10 @@
 //! Watch `at most … ms` in the narration: how long poll may sleep. It is the time that is left
 //! until the nearest deadline of all clients, however many there are.
 //!
-//! Limits: a client that reads one byte of its answers now and then makes progress, and is kept. A
-//! peer that has vanished is closed as any other silent one. poll counts milliseconds, and a
-//! time-out is rounded up: a deadline is met up to a millisecond late, and later if the loop is
-//! busy.
+//! Limits: a client that reads only some bytes of its answers now and then is closed as if it read
+//! none, because the kernels make room known in larger pieces. A peer that has vanished is closed
+//! as any other silent one. poll counts milliseconds, and a time-out is rounded up: a deadline is
+//! met up to a millisecond late, and later if the loop is busy.
 
 use clap::Parser;
 use common::{Connection, Framing, Inbox, Listener, Reply, ServerArgs, preview, would_block};
