@@ -7,7 +7,8 @@
 //! <!-- output -->
 //! ```
 //!
-//! A client has one letter. `server stops` and `server continues` are Ctrl-Z and fg.
+//! A client has one letter. In what it says, `\n` is a newline, and `\x05` the byte of that number.
+//! `server stops` and `server continues` are Ctrl-Z and fg.
 
 use super::super::manifests::Package;
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub(super) struct Program {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Step {
     Connects(char),
-    Says(char, String),
+    Says(char, Vec<u8>),
     /// It sends no more, and stays.
     Ends(char),
     /// It has read what came.
@@ -121,7 +122,7 @@ fn step(text: &str, packages: &[Package]) -> Result<Step, String> {
         let (verb, object) = rest.split_once(' ').unwrap_or((rest, ""));
         return match (verb, object) {
             ("connects", "") => Ok(Step::Connects(client)),
-            ("says", text) if !text.is_empty() => Ok(Step::Says(client, text.to_owned())),
+            ("says", text) if !text.is_empty() => Ok(Step::Says(client, unescaped(text)?)),
             ("ends", "") => Ok(Step::Ends(client)),
             ("leaves", "") => Ok(Step::Leaves(client)),
             ("resets", "") => Ok(Step::Resets(client)),
@@ -154,6 +155,23 @@ fn step(text: &str, packages: &[Package]) -> Result<Step, String> {
     }
 }
 
+/// The bytes of what a client says.
+fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+    let mut pieces = text.split('\\');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let number = piece.get(1..3).filter(|_| piece.starts_with('x'));
+        let (byte, rest) = match number.map(|digits| u8::from_str_radix(digits, 16)) {
+            Some(Ok(byte)) => (byte, &piece[3..]),
+            _ if piece.starts_with('n') => (b'\n', &piece[1..]),
+            _ => return Err(format!("“\\{piece}”: `\\n` or `\\x05` is known")),
+        };
+        bytes.push(byte);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,9 +189,14 @@ mod tests {
         let script = script.expect("all of it is known");
         let Source::Run(run) = script.source else { panic!("a run") };
         assert_eq!((run.program.package.as_str(), run.args.len()), ("select", 1));
-        let said = Step::Says('a', "b c".to_owned());
+        let said = Step::Says('a', b"b c".to_vec());
         assert_eq!(run.steps, [Step::Connects('a'), said, Step::Types("1 d".to_owned())]);
         assert!(script.any_numbers);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_said_too() {
+        assert_eq!(unescaped(r"\x00\x02hi\n你").expect("known"), "\0\u{2}hi\n你".as_bytes());
     }
 
     #[test]
@@ -190,6 +213,7 @@ mod tests {
             ("run: selekt | a connects", "no program selekt"),
             ("run: select | a waves", "“a waves”"),
             ("run: select | somebody connects", "is no step"),
+            ("run: select | a says \\t", "is known"),
             ("run: select | waits long", "should be `waits 0.5 s`"),
             ("run: strace -c", "no program of the course"),
             ("run, some numbers: select", "any numbers"),

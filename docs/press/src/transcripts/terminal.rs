@@ -150,7 +150,7 @@ impl Stage {
             }
             Step::Says(name, text) => {
                 let mut client = self.client(*name)?;
-                client.write_all(text.as_bytes()).map_err(words)?;
+                client.write_all(text).map_err(words)?;
             }
             Step::Ends(name) => self.client(*name)?.shutdown(Shutdown::Write).map_err(words)?,
             Step::Leaves(name) => {
