@@ -54,6 +54,19 @@ impl Answers {
     }
 }
 
+/// A message of so many bytes that every server of the course answers as it is: those that answer
+/// bytes, those that expect a length in front, and those that expect a newline behind.
+fn message(size: usize) -> Vec<u8> {
+    let mut message = vec![b'a'; size];
+    if let Some((header, rest)) = message.split_first_chunk_mut::<4>() {
+        *header = u32::try_from(rest.len()).unwrap_or(u32::MAX).to_be_bytes();
+    }
+    if let Some(last) = message.last_mut() {
+        *last = b'\n';
+    }
+    message
+}
+
 /// One client of the load.
 struct Talker {
     socket: TcpStream,
@@ -71,7 +84,7 @@ struct Talker {
 /// In words, when the server refuses, closes, or does not answer.
 pub fn load(addr: SocketAddr, load: Load, mut mark: impl FnMut()) -> Result<Answers, String> {
     let words = |error| format!("the load: {}", reason(&error));
-    let message = vec![b'a'; load.size];
+    let message = message(load.size);
     let mut buffer = vec![0; 64 << 10];
     let mut poll = Poll::new().map_err(words)?;
     let mut events = Events::with_capacity(256);
@@ -196,7 +209,7 @@ pub fn crowd_watched(
             clients.push(connect(addr)?);
         }
         for client in &mut clients[first..] {
-            let sent = client.write_all(b"hello");
+            let sent = client.write_all(&message(5));
             sent.map_err(|error| lost(&error))?;
         }
         for client in &mut clients[first..] {
@@ -215,7 +228,7 @@ pub fn crowd_watched(
 /// In words, when the server refuses it or does not answer.
 pub fn exchange(addr: SocketAddr, size: usize, messages: usize) -> Result<(), String> {
     let mut client = connect(addr)?;
-    let mut bytes = vec![b'a'; size];
+    let mut bytes = message(size);
     for _ in 0..messages {
         let exchanged = client.write_all(&bytes).and_then(|()| client.read_exact(&mut bytes));
         exchanged.map_err(|error| lost(&error))?;
@@ -263,6 +276,20 @@ mod tests {
             }
         });
         addr
+    }
+
+    #[test]
+    fn a_message_is_one_in_both_framings() {
+        use common::{Framing, Inbox};
+        for size in [5, 64, 1024] {
+            let message = message(size);
+            for (framing, told) in [(Framing::Length, 4), (Framing::Lines, 1)] {
+                let mut inbox = Inbox::new(framing, size);
+                inbox.push(&message);
+                let found = inbox.next_message().expect("within the limit").map(<[u8]>::len);
+                assert_eq!((found, inbox.unfinished().len()), (Some(size - told), 0));
+            }
+        }
     }
 
     #[test]
