@@ -1,8 +1,9 @@
 //! Several addresses, the first that answers: connect(2) that does not block is one more wait.
 //!
-//! Mirrors no program of the notes. S4 lists "a client that handles several sockets at once" among
-//! the uses of I/O multiplexing (scenario 2), and this is the client that everyone needs. A host
-//! has several addresses, and a blocking connect waits minutes for the first if it is silent.
+//! Mirrors no program of the notes. S4 lists a client that handles several sockets at once among
+//! the uses of I/O multiplexing (scenario 2), and every client can be one while it connects. A name
+//! often stands for several addresses. If nothing answers at the first, a blocking connect waits
+//! there for a minute or two, and the others are not tried.
 //!
 //! ```text
 //! cargo run --bin connect_first                            # 127.0.0.1:8001
@@ -16,9 +17,9 @@
 //! when the attempt is decided, and only SO_ERROR says how. Refused is an event, at once, with an
 //! error. Accepted is an event without one. Unanswered is no event at all, and only time ends it.
 //!
-//! Limits: looking up a name still blocks (getaddrinfo); `--timeout` counts that time, but cannot
-//! cut it short. Browsers do not wait for IPv4's addresses before they try IPv6's, as this does,
-//! and remember which address won (RFC 8305, "Happy Eyeballs").
+//! Limits: looking up a name still blocks (getaddrinfo). `--timeout` counts that time, but cannot
+//! cut it short. Browsers ask for IPv6 and IPv4 addresses at the same time, start with what comes
+//! first, and remember what has worked (RFC 8305, "Happy Eyeballs").
 
 use clap::Parser;
 use client::write_out;
@@ -98,15 +99,12 @@ fn connect_first(args: &Args, begin: Instant) -> io::Result<Attempt> {
     let mut next = begin;
     loop {
         let now = Instant::now();
-        if now >= deadline {
-            return Err(race.lost(Some(now - begin)));
-        }
-        if now >= next {
+        if now >= next && now < deadline {
             race.start_next();
             next = now + every;
         }
-        if race.under_way.is_empty() {
-            return Err(race.lost(None));
+        if race.under_way.is_empty() || now >= deadline {
+            return Err(race.lost(now - begin));
         }
         // Two moments matter, and the nearer one ends the wait.
         let until = if race.waiting.is_empty() { deadline } else { next.min(deadline) };
@@ -159,14 +157,17 @@ impl Race {
         while let Some(address) = self.waiting.pop_front() {
             match Attempt::start(address) {
                 Ok(attempt) => return self.under_way.push(attempt),
-                Err(error) => self.failed.push((address, error)),
+                // No route, no IPv6, no descriptor: this machine knows without any answer.
+                Err(error) => {
+                    info!("connect to {address}: {}", named(&error));
+                    self.failed.push((address, error));
+                }
             }
         }
     }
 
-    /// Why there is no connection: what came from each address, and when the time was up, if it
-    /// was.
-    fn lost(self, time_is_up: Option<Duration>) -> io::Error {
+    /// Why there is no connection: what came from each address in that time.
+    fn lost(&self, time: Duration) -> io::Error {
         let failed = self.failed.iter().map(|(address, error)| (*address, reason(error)));
         let silent = self.under_way.iter().map(|it| (it.address, "no answer".to_owned()));
         let untried = self.waiting.iter().map(|address| (*address, "not tried".to_owned()));
@@ -176,12 +177,10 @@ impl Race {
             .map(|(address, what)| (address, format!("{address}: {what}")))
             .unzip();
 
-        let (within, kind) = match (time_is_up, self.failed.last()) {
-            (None, Some((_, error))) => (String::new(), error.kind()),
-            (time, _) => {
-                let millis = time.unwrap_or_default().as_millis();
-                (format!(" in {millis} ms"), io::ErrorKind::TimedOut)
-            }
+        let undecided = self.under_way.len() + self.waiting.len();
+        let (within, kind) = match self.failed.last() {
+            Some((_, error)) if undecided == 0 => (String::new(), error.kind()),
+            _ => (format!(" in {} ms", time.as_millis()), io::ErrorKind::TimedOut),
         };
         let advice = connect_advice(kind, &addresses);
         io::Error::new(kind, format!("no connection{within}: {} ({advice})", came.join("; ")))
@@ -189,31 +188,21 @@ impl Race {
 }
 
 impl Attempt {
-    /// socket, O_NONBLOCK, connect. It must not be called again for the same socket: that would
-    /// say EALREADY, or EISCONN, or on Linux once 0, which all mean "wait".
+    /// socket, O_NONBLOCK, connect: once for each socket. A second call says EALREADY while the
+    /// first goes on, EISCONN after it, and on Linux once 0.
     fn start(address: SocketAddr) -> io::Result<Self> {
         let domain = Domain::for_address(address);
-        let started = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            match socket.connect(&address.into()) {
-                // POSIX allows connect to finish at once. poll then says "writable" at once, so
-                // this needs no path of its own.
-                Ok(()) => info!("connect to {address}: done, descriptor {}", socket.as_raw_fd()),
-                Err(error) if errno(&error) == Some(Errno::EINPROGRESS) => {
-                    info!("connect to {address}: EINPROGRESS, descriptor {}", socket.as_raw_fd());
-                }
-                Err(error) => return Err(error),
-            }
-            Ok(socket)
-        });
-        match started {
-            Ok(socket) => Ok(Self { address, socket }),
-            // No route, no IPv6, no descriptor: this machine knows without asking the network.
-            Err(error) => {
-                info!("connect to {address}: {}", named(&error));
-                Err(error)
-            }
-        }
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        let answer = match socket.connect(&address.into()) {
+            Err(error) if errno(&error) == Some(Errno::EINPROGRESS) => "EINPROGRESS",
+            // POSIX allows connect to finish at once. poll then says "writable" at once, so this
+            // needs no path of its own.
+            Ok(()) => "connected",
+            Err(error) => return Err(error),
+        };
+        info!("connect to {address}: {answer}, descriptor {}", socket.as_raw_fd());
+        Ok(Self { address, socket })
     }
 
     /// How an attempt ended that poll has reported. SO_ERROR is 0 before that as well, so it says
@@ -224,9 +213,9 @@ impl Attempt {
                 info!("{} is decided, SO_ERROR: {}", self.address, named(&error));
                 Err(error)
             }
-            // The system chose our port, and where nobody listens it may be the very one that we
-            // connect to. TCP connects such a socket to itself.
-            None if self.socket.local_addr()?.as_socket() == Some(self.address) => {
+            // The system chooses our port. If nobody listens, it may choose the very one that we
+            // connect to, and TCP then connects the socket to itself.
+            None if self.socket.local_addr()? == self.socket.peer_addr()? => {
                 info!("{} is decided: connected to itself", self.address);
                 Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself"))
             }
@@ -296,7 +285,7 @@ mod tests {
         assert_eq!(by_turns(&[v4(1), v4(2)]), [v4(1), v4(2)]);
     }
 
-    /// The system may choose the very port that we connect to; here it is made to.
+    /// What may happen by chance is made to happen here: our port is the one that we connect to.
     #[test]
     fn a_socket_connected_to_itself_has_found_no_server() {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
