@@ -47,10 +47,9 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(0..=60_000))]
     every: u32,
 
-    /// How long all of it may take: 1 to 86400
-    #[arg(long, value_name = "SECONDS", default_value_t = 10,
-          value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    timeout: u32,
+    /// How long all of it may take
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = common::seconds)]
+    timeout: Duration,
 
     /// Do not narrate each step on standard error
     #[arg(short, long)]
@@ -94,7 +93,7 @@ struct Race {
 /// The loop: start an attempt when it is time, wait until one is decided, ask how.
 fn connect_first(args: &Args, begin: Instant) -> io::Result<Attempt> {
     let every = Duration::from_millis(args.every.into());
-    let deadline = begin + Duration::from_secs(args.timeout.into());
+    let deadline = begin + args.timeout;
     let mut race = Race { waiting: addresses(args)?, under_way: Vec::new(), failed: Vec::new() };
     let mut next = begin;
     loop {
