@@ -102,6 +102,7 @@ fn connect_first(args: &Args, begin: Instant) -> io::Result<Attempt> {
             race.start_next();
             next = now + every;
         }
+        // With nothing under way nothing is left to try, because a failure makes the next one due.
         if race.under_way.is_empty() || now >= deadline {
             return Err(race.lost(now - begin));
         }
