@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 ///
-/// When the host is unknown or nobody answers (ECONNREFUSED, ETIMEDOUT, ENETUNREACH …), in one
+/// When the host is unknown or no address answers (ECONNREFUSED, ETIMEDOUT, ENETUNREACH …), in one
 /// sentence that says what to do.
 pub fn connect(addr: &str) -> io::Result<Connection> {
     let addresses = resolve(addr, "connect to")?;
