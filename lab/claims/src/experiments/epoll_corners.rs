@@ -234,13 +234,13 @@ fn after_a_short_send() -> Result<Finding, Unable> {
         // How often depends on what else the machine does: an acknowledgement may come between.
         again > 0 && room && after_reading && read == sent as u64,
         format!(
-            "a short send, and a byte more at once: EAGAIN {again} of {TIMES} times, taken {taken}: an \
-             acknowledgement in between had made room. Once the peer has read, the next send \
-             takes the byte"
+            "a short send, and a byte more at once: EAGAIN {again} of {TIMES} times, taken {taken} (an \
+             acknowledgement in between makes room). Once the peer has read, the next send takes the \
+             byte"
         ),
         format!(
-            "只发出一部分，立即再发一个字节：{TIMES} 次里 EAGAIN {again} 次，收下 {taken} 次：两次之间来了确认，\
-             腾出了空间。对端读走以后，下一次 send 就收下了"
+            "只发出一部分，立即再发一个字节：{TIMES} 次里 EAGAIN {again} 次，收下 {taken} 次（两次之间来了确认，\
+             就有空间）。对端读走以后，下一次 send 就收下了"
         ),
     ))
 }
