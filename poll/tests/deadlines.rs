@@ -3,6 +3,8 @@
 use judge::check::contract_test;
 use judge::rig::{Rig, read_text};
 use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
 
 const DEADLINES: &str = env!("CARGO_BIN_EXE_deadlines");
 
@@ -50,4 +52,20 @@ fn a_line_in_pieces_is_one_message() {
     assert_eq!(read_text(&mut client, 10), "in pieces\n");
     server.hear("received b'in '");
     server.hear("received b'pie'");
+}
+
+/// We stand still, and the end of a message comes meanwhile, more than one recv takes. It has come
+/// in time, and who is late is the server.
+#[test]
+fn a_message_that_came_while_we_stood_still_is_not_late() {
+    let mut server = Rig::start(DEADLINES, &["--chunk", "16", "--message", "0.3"]);
+    let mut client = server.client();
+    client.write_all(b"begun, ").expect("connected");
+    server.hear("received");
+    let rest = [b'x'; 100];
+    server.while_held(|| {
+        client.write_all(&rest).and_then(|()| client.write_all(b"\n")).expect("connected");
+        thread::sleep(Duration::from_millis(400));
+    });
+    assert_eq!(read_text(&mut client, 108), format!("begun, {}\n", "x".repeat(100)));
 }

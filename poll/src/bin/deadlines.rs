@@ -26,6 +26,7 @@ use poll::{Shown, refused, reported, timeout};
 use socket2::SockRef;
 use std::collections::BTreeSet;
 use std::io;
+use std::mem;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -117,6 +118,8 @@ struct Client {
     taken: Instant,
     /// Its entry in `deadlines`. Not later than its deadline; often earlier.
     noted: Instant,
+    /// Its last recv filled the buffer: the rest of its message may be behind it.
+    more_behind: bool,
 }
 
 /// What poll reported. A client is its position in the list.
@@ -177,7 +180,11 @@ impl Server {
             self.deadlines.remove(&(due, number));
             let n = self.clients.binary_search_by_key(&number, |client| client.number);
             let client = &mut self.clients[n.expect("it has an entry as long as it is here")];
-            let (deadline, late) = client.deadline(limits);
+            let (mut deadline, late) = client.deadline(limits);
+            if mem::take(&mut client.more_behind) {
+                // One recv each turn. What is behind it may have come in time: wait for the next.
+                deadline = deadline.max(now + Duration::from_nanos(1));
+            }
             client.noted = deadline;
             if deadline <= now {
                 client.give_up(late);
@@ -204,7 +211,9 @@ impl Server {
         let (number, inbox) = (self.clients_so_far, Inbox::new(Framing::Lines, LONGEST));
         let (heard, begun, taken, noted) = (now, now, now, now + limits.idle);
         self.deadlines.insert((noted, number));
-        self.clients.push(Client { number, connection, inbox, heard, begun, taken, noted });
+        let more_behind = false;
+        let client = Client { number, connection, inbox, heard, begun, taken, noted, more_behind };
+        self.clients.push(client);
     }
 }
 
@@ -274,6 +283,7 @@ impl Client {
             Ok(0) => info!("no more data from {peer}"),
             Ok(count) => {
                 info!("received {} from {peer}", preview(&buffer[..count]));
+                self.more_behind = count == buffer.len();
                 self.answer(&buffer[..count], now, reply);
             }
             Err(error) if would_block(&error) => {}
