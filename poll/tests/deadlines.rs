@@ -69,3 +69,14 @@ fn a_message_that_came_while_we_stood_still_is_not_late() {
     });
     assert_eq!(read_text(&mut client, 108), format!("begun, {}\n", "x".repeat(100)));
 }
+
+/// Its deadline leaves with it.
+#[test]
+fn a_client_that_has_left_is_not_late() {
+    let mut server = Rig::start(DEADLINES, &["--idle", "0.3"]);
+    drop(server.client());
+    server.hear("closing");
+    let mut silent = server.client();
+    server.hear("says nothing");
+    assert_eq!(silent.read(&mut [0]).expect("a close, no reset"), 0);
+}
