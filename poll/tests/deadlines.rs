@@ -70,6 +70,16 @@ fn a_message_that_came_while_we_stood_still_is_not_late() {
     assert_eq!(read_text(&mut client, 108), format!("begun, {}\n", "x".repeat(100)));
 }
 
+/// What fills the buffer may have more behind it. If it has not, the message is late all the same.
+#[test]
+fn a_full_buffer_puts_the_deadline_off_once() {
+    let mut server = Rig::start(DEADLINES, &["--chunk", "16", "--message", "0.3"]);
+    let mut client = server.client();
+    client.write_all(&[b'x'; 16]).expect("connected");
+    server.hear("takes too long");
+    assert_eq!(client.read(&mut [0]).expect("a close, no reset"), 0);
+}
+
 /// Its deadline leaves with it.
 #[test]
 fn a_client_that_has_left_is_not_late() {

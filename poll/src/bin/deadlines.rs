@@ -345,6 +345,7 @@ mod tests {
             begun: before,
             taken: before,
             noted: before,
+            more_behind: false,
         };
         // More than the kernel takes: this reader reads nothing at all.
         client.connection.queue_mut().push(&vec![b'x'; 64 << 20]);
