@@ -290,8 +290,8 @@ fn spare(socket: &TcpListener) -> Option<OwnedFd> {
 /// The addresses that `HOST:PORT` stands for: one for `127.0.0.1:8001`, often two for a name.
 ///
 /// An IPv6 address stands in brackets, perhaps with the interface that it belongs to
-/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name. It may ask a name server, and
-/// waits for the answer. `to` says what they are wanted for, if there are none: `connect to`.
+/// (`[fe80::1%eth0]:8001`): getaddrinfo(3) makes a number of its name. It may ask a name server,
+/// and waits for the answer. `to` is for the error: what they are wanted for, as in `connect to`.
 ///
 /// # Errors
 ///
@@ -326,7 +326,7 @@ pub(crate) const SCOPE_ADVICE: &str =
 
 /// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine
 /// has both. But where one of them has a server already, the other is no substitute: we would get
-/// half of the clients, and nobody would know whom they reach.
+/// half of the clients, and no client could tell which server it has reached.
 fn first_to_be_had(addresses: &[SocketAddr], backlog: i32, port: Port) -> io::Result<TcpListener> {
     let mut refusal = io::ErrorKind::AddrNotAvailable.into();
     for &address in addresses {

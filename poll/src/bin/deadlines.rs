@@ -157,9 +157,9 @@ impl Server {
         Some(nearest.saturating_duration_since(Instant::now()))
     }
 
-    /// Moves a client's entry if its deadline has come nearer. If the deadline has moved away, as it
-    /// does with every message, the entry stays: it is looked at when it is due. So a client that
-    /// is never late costs a look now and then, and nothing for each message.
+    /// Moves a client's entry if its deadline has come nearer. If the deadline has moved away, as
+    /// it does with every message, the entry stays: it is looked at when it is due. So a client
+    /// that is never late costs a look now and then, and nothing for each message.
     fn watch_the_clock(&mut self, n: usize, limits: &Limits) {
         let client = &mut self.clients[n];
         let (deadline, _) = client.deadline(limits);
@@ -170,8 +170,8 @@ impl Server {
         }
     }
 
-    /// Looks at each client whose entry is due. Most of them have done something since the entry was
-    /// made, and get a new one.
+    /// Looks at each client whose entry is due. Most of them have done something since the entry
+    /// was made, and get a new one.
     fn close_who_is_late(&mut self, now: Instant, limits: &Limits) {
         while let Some(&(due, number)) = self.deadlines.first().filter(|(due, _)| *due <= now) {
             self.deadlines.remove(&(due, number));

@@ -1,8 +1,8 @@
 //! Messages over a stream: a length in front of each, or a newline behind it.
 //!
 //! TCP carries bytes, and knows no messages. One recv may bring half a message, or a hundred. The
-//! other servers of the course answer whatever a recv brings. This one answers messages: it collects
-//! what comes until a message is whole. `poll` is the loop around it.
+//! other servers of the course answer whatever a recv brings. This one answers messages: it
+//! collects what comes until a message is whole. `poll` is the loop around it.
 //!
 //! ```text
 //! cargo run --bin frames                               # four bytes of length in front

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! In front of an echo server it is an echo server, and `lab check proxy` judges it as one. Watch
-//! one message in the narration: received twice and sent twice. Then press Ctrl-D in the client: the
-//! end of its input goes to the server, and the server's end comes back.
+//! one message in the narration: received twice and sent twice. Then press Ctrl-D in the client:
+//! the end of its input goes to the server, and the server's end comes back.
 //!
 //! Limits: two descriptors for each client. A name behind `--to` is looked up once, at the start,
 //! and its addresses are tried one after the other. A server that does not answer at all is waited
@@ -246,7 +246,7 @@ impl Pair {
         match begin_to_connect(to, self.address + 1) {
             Ok((address, next)) => {
                 info!("connecting to {} instead", next.peer());
-                // What the client has sent already is for whoever answers.
+                // What the client has sent already is for the one that answers.
                 let waiting = mem::take(server.queue_mut());
                 *server = next;
                 *server.queue_mut() = waiting;
