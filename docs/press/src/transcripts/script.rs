@@ -7,7 +7,8 @@
 //! <!-- output -->
 //! ```
 //!
-//! A client has one letter. `server stops` and `server continues` are Ctrl-Z and fg.
+//! A client has one letter. `server stops` and `server continues` are Ctrl-Z and fg. `runs` is
+//! another program, with the server's address in front of its arguments; `unseen` does not show it.
 
 use super::super::manifests::Package;
 use std::time::Duration;
@@ -61,9 +62,10 @@ pub(super) enum Step {
     CtrlC,
     CtrlD,
     Waits(Duration),
-    /// Another program, with the server's address, until it ends.
+    /// Another program, with the server's address in front of `args`, until it ends.
     Runs {
         program: Program,
+        args: Vec<String>,
         shown: bool,
     },
 }
@@ -140,12 +142,14 @@ fn step(text: &str, packages: &[Package]) -> Result<Step, String> {
             let seconds = seconds.ok_or_else(|| format!("“{text}” should be `waits 0.5 s`"))?;
             Ok(Step::Waits(Duration::from_secs_f64(seconds)))
         }
-        ("runs", name) => {
-            let (name, shown) = match name.strip_suffix(" unseen") {
-                Some(name) => (name, false),
-                None => (name, true),
+        ("runs", command) => {
+            let (command, shown) = match command.strip_suffix(" unseen") {
+                Some(command) => (command, false),
+                None => (command, true),
             };
-            Ok(Step::Runs { program: named(name, packages)?, shown })
+            let mut words = command.split_whitespace();
+            let program = named(words.next().unwrap_or_default(), packages)?;
+            Ok(Step::Runs { program, args: words.map(str::to_owned).collect(), shown })
         }
         _ => Err(format!(
             "“{text}” is no step: `a connects`, `server stops` or `continues`, `types LINE`, \
@@ -182,6 +186,24 @@ mod tests {
         let Source::Run(run) = script.source else { panic!("a run") };
         assert_eq!(run.tracer, ["strace", "-e", "trace=poll,select"]);
         assert_eq!((run.program.binary.as_str(), run.args), ("poll", vec!["--quiet".to_owned()]));
+    }
+
+    #[test]
+    fn another_program_has_arguments_and_may_be_unseen() {
+        let script = read("run: select | runs client_parts; runs connect_first --timeout 1 unseen");
+        let Source::Run(run) = script.expect("known").source else { panic!("a run") };
+        let [
+            Step::Runs { shown: true, args: none, .. },
+            Step::Runs { program, args, shown: false },
+        ] = run.steps.as_slice()
+        else {
+            panic!("{:?}", run.steps)
+        };
+        assert!(none.is_empty());
+        assert_eq!(
+            (program.binary.as_str(), args.join(" ")),
+            ("connect_first", "--timeout 1".into())
+        );
     }
 
     #[test]
