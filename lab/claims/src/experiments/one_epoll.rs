@@ -37,13 +37,13 @@ pub(super) fn findings() -> Result<[Finding; 2], Unable> {
                 && edge_order == held_up,
             format!(
                 "{THREADS} threads wait. Level: one unread byte brings {one} of them into the \
-                 handler of one client. Edge: {four} bytes, one by one, bring {four}. If the thread \
+                 handler of one client. Edge: {THREADS} bytes, one by one, bring {four}. If the thread \
                  with byte 1 is held up, the bytes {in_order} are handled as {edge_order} (level \
                  {level_order})"
             ),
             format!(
                 "{THREADS} 个线程在等。水平触发：一个没读的字节，就让 {one} 个线程进了同一个客户端的处理函数；\
-                 边缘触发：逐个来 {four} 个字节，进去 {four} 个。拿到字节 1 的线程耽搁一下，{in_order} 就按 \
+                 边缘触发：逐个来 {THREADS} 个字节，进去 {four} 个。拿到字节 1 的线程耽搁一下，{in_order} 就按 \
                  {edge_order} 处理（水平触发 {level_order}）"
             ),
         ),
