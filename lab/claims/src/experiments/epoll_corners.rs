@@ -231,30 +231,27 @@ fn after_a_short_send() -> Result<Finding, Unable> {
     let room = !polled(&client, PollFlags::POLLOUT, PATIENCE)?.is_empty();
     let after_reading = client.write(b"x").is_ok();
     Ok(Finding::new(
-        // An acknowledgement that comes between the two sends makes room, on any machine.
-        10 * again >= 9 * TIMES && room && after_reading && read == sent as u64,
+        // How often depends on what else the machine does: an acknowledgement may come between.
+        again > 0 && room && after_reading && read == sent as u64,
         format!(
-            "a short send, and a byte more at once: EAGAIN {again} of {TIMES} times, taken {taken}. \
-             It is true of that moment: once the peer has read, the next send takes the byte"
+            "a short send, and a byte more at once: EAGAIN {again} of {TIMES} times, taken {taken} (an \
+             acknowledgement in between makes room). Once the peer has read, the next send takes the \
+             byte"
         ),
         format!(
-            "只发出一部分，立即再发一个字节：{TIMES} 次里 EAGAIN {again} 次，收下 {taken} 次。说的只是那一\
-             刻：对端读走以后，下一次 send 就收下了"
+            "只发出一部分，立即再发一个字节：{TIMES} 次里 EAGAIN {again} 次，收下 {taken} 次（两次之间来了确认，\
+             就有空间）。对端读走以后，下一次 send 就收下了"
         ),
     ))
 }
 
-/// Sends until a send takes less than it was given: how many bytes were taken in all.
+/// One send of more than any buffer has room for: how many bytes were taken.
 fn short_send(client: &mut TcpStream) -> Result<usize, Unable> {
     client.set_nonblocking(true)?;
-    let piece = vec![b'x'; 1 << 20];
-    let mut sent = 0;
-    loop {
-        let count = client.write(&piece)?;
-        sent += count;
-        if count < piece.len() {
-            return Ok(sent);
-        }
+    let much = vec![0; 256 << 20];
+    match client.write(&much)? {
+        count if count < much.len() => Ok(count),
+        count => Err(format!("one send took all of {count} bytes").into()),
     }
 }
 
