@@ -35,7 +35,7 @@ mod linux {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 3;
     /// The server pays a recv and a send for each.
     const MESSAGE: usize = 16;
     const LONGER: usize = 64;

@@ -76,12 +76,12 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "output_closed",
         program: "select",
         file: "common/src/narration.rs",
-        before: r#"        .format(|line, record| writeln!(line, "{}", record.args()))
+        before: r#"            _ => writeln!(line, "{}", record.args()),
 "#,
-        after: r#"        .format(|_, record| {
-            eprintln!("{}", record.args());
-            Ok(())
-        })
+        after: r#"            _ => {
+                eprintln!("{}", record.args());
+                Ok(())
+            }
 "#,
         wrong: [
             "println! panics when it cannot write: when the reader of the output ends, so does the \
