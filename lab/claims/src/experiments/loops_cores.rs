@@ -120,7 +120,7 @@ mod linux {
 
     /// How many times the messages of one loop two can carry at most, with a load that is one
     /// thread, on so many CPUs. What a message costs: microseconds of the loop, and of the load.
-    fn bound(cpus: usize, loop_cost: f64, load_cost: f64) -> f64 {
+    pub(super) fn bound(cpus: usize, loop_cost: f64, load_cost: f64) -> f64 {
         let all = cpus as f64 / (loop_cost + load_cost);
         let one = (1.0 / loop_cost).min(1.0 / load_cost);
         let two = (2.0 / loop_cost).min(1.0 / load_cost).min(all);
@@ -255,6 +255,17 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #[test]
+    fn a_load_that_costs_as_much_as_the_loop_leaves_a_second_one_nothing() {
+        let near = |bound: f64, expected: f64| assert!((bound - expected).abs() < 0.01, "{bound}");
+        near(super::linux::bound(2, 5.0, 5.0), 1.0);
+        near(super::linux::bound(8, 5.0, 5.0), 1.0);
+        near(super::linux::bound(2, 5.0, 0.1), 1.96);
+        near(super::linux::bound(8, 5.0, 0.1), 2.0);
+        // One CPU alone, if the two share it.
+        near(super::linux::bound(1, 5.0, 5.0), 1.0);
+    }
+
     #[test]
     fn a_second_loop_carries_more_when_the_load_leaves_it_a_cpu() {
         crate::experiments::confirm_where_seen(&super::LOOPS_CORES);
