@@ -5,6 +5,7 @@ use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
 use common::{python_bytes, reason};
 use judge::check::programs::Program;
+use judge::check::server::Server;
 use judge::check::subject::Subject;
 use judge::ended::Ended;
 use judge::language::Language;
@@ -48,6 +49,8 @@ pub(super) struct Stage {
     paused: Duration,
     began: Instant,
     process: Process,
+    /// What it hands on to.
+    _behind: Option<Server>,
     says: &'static Says,
     /// What the server said, and when it arrived here.
     lines: Receiver<(Instant, String)>,
@@ -70,6 +73,7 @@ impl Stage {
         }
         let mut command = ["/bin/sh", "-c", ONE_PIPE, "sh"].map(OsString::from).to_vec();
         command.extend(subject.command(true, None));
+        let behind = Server::behind(subject, &mut command)?;
         let began = Instant::now();
         let mut process = Process::start(&command, None)?;
         let output = process.child.stdout.take().expect("it is piped");
@@ -81,6 +85,7 @@ impl Stage {
             paused: Duration::ZERO,
             began,
             process,
+            _behind: behind,
             says: Says::of(row),
             lines: stamped(output),
             addr: None,
