@@ -216,20 +216,11 @@ impl Pair {
         if which == Which::Server && self.connecting {
             return self.decided(to);
         }
-        // The other side's event may come first in this turn.
-        if self.is_broken() {
-            return;
-        }
-        let connected = !self.connecting;
         let broken = flags.intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
         let (side, other) = self.both(which);
         if side.wants_read(other) {
             if flags.contains(PollFlags::POLLIN) || broken {
                 side.receive(other, buffer);
-                // There is nearly always room. Poll is asked only for what does not go out now.
-                if connected {
-                    other.connection.send_queued();
-                }
             }
         } else if broken {
             let error = side.connection.socket().take_error().ok().flatten();
@@ -267,7 +258,7 @@ impl Pair {
 
     /// At the end of a turn: hands on the ends, and says whether the pair is still needed.
     fn goes_on(&mut self) -> bool {
-        if self.is_broken() {
+        if self.client.connection.is_broken() || self.server.connection.is_broken() {
             self.break_both();
             return false;
         }
@@ -280,10 +271,6 @@ impl Pair {
             info!("closing {}", self.client.connection.peer());
         }
         !done
-    }
-
-    fn is_broken(&self) -> bool {
-        self.client.connection.is_broken() || self.server.connection.is_broken()
     }
 
     /// The other side must not take a broken connection for the end of a whole answer. A close
