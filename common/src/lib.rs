@@ -21,7 +21,7 @@ mod text;
 
 pub use args::{DEFAULT_ADDR, ServerArgs, host_port, outcome, parse, run, seconds};
 pub use bytes::{preview, python_bytes};
-pub use connect::connect;
+pub use connect::{connect, connect_advice};
 pub use connection::Connection;
 pub use errors::{explained, interrupted, reason, would_block};
 pub use framing::{Framing, Inbox, TooLong};

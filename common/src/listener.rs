@@ -326,7 +326,7 @@ pub(crate) const SCOPE_ADVICE: &str =
 
 /// A name often stands for two addresses (localhost: 127.0.0.1 and `::1`), and not every machine
 /// has both. But where one of them has a server already, the other is no substitute: we would get
-/// half of the clients, and nobody would know whom they reach.
+/// half of the clients, and no client could tell which server it has reached.
 fn first_to_be_had(addresses: &[SocketAddr], backlog: i32, port: Port) -> io::Result<TcpListener> {
     let mut refusal = io::ErrorKind::AddrNotAvailable.into();
     for &address in addresses {

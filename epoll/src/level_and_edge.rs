@@ -61,7 +61,7 @@ fn edge_event() -> EpollEvent {
 }
 
 /// Both ends of a connection, with room for all that is sent before anything is read. What had to
-/// wait with the sender would come later, and be an edge that nobody expects.
+/// wait with the sender would come later, and be one edge more than is shown here.
 fn connected() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     SockRef::from(&listener).set_recv_buffer_size(4 * SENT)?;

@@ -1,7 +1,7 @@
 //! io_uring with one request at a time: submit it, sleep until it is complete.
 //!
 //! A buffer goes in by value and comes back with the completion. Meanwhile it is the kernel's, and
-//! the compiler sees to it that nobody has it: what the caller gave away it cannot touch.
+//! the compiler makes sure that the caller, which gave it away, cannot touch it.
 #![allow(unsafe_code)]
 
 use crate::refusal::refused;
@@ -93,7 +93,7 @@ impl Once {
         let before = switches();
         let completion = loop {
             // A signal (EINTR) changes nothing: the request is still under way. Anything else would
-            // be a mistake of ours, and the request may be under way as well: there is no leaving.
+            // be our own mistake, and the request may be under way as well: we must not leave.
             let entered = self.ring.submit_and_wait(1);
             if let Some(completion) = self.ring.completion().next() {
                 break completion;

@@ -1,9 +1,9 @@
 //! The two queues that a program shares with the kernel, as `uring` uses them.
 //!
-//! Into the submission queue go requests, each with a number of ours; out of the completion queue
-//! come results with that number. Both are memory that the two sides see: to write a request is no
-//! system call. One call, io_uring_enter, says "look into the queue" and "wake me when something is
-//! done", for any number of requests.
+//! Into the submission queue go requests, each with a number that we choose; out of the completion
+//! queue come results with that number. Both are memory that the two sides see: to write a request
+//! is no system call. One call, io_uring_enter, says "look into the queue" and "wake me when
+//! something is done", for any number of requests.
 #![allow(unsafe_code)]
 
 use crate::buffers::{Buffers, GROUP};
@@ -191,8 +191,8 @@ impl Ring {
             };
             batch.extend(self.ring.completion().map(|entry| completion(&entry)));
             // Completions that found no room are with the kernel, in a list of its own, and come
-            // when there is room. A send that is done, and of which nobody has told us yet, would
-            // pass for a success.
+            // when there is room. A send that has failed, and whose completion is still there,
+            // would pass for a success.
             let submission = self.ring.submission();
             if !again && submission.is_empty() && !submission.cq_overflow() {
                 return Ok(());

@@ -69,6 +69,23 @@ pub fn refusing() -> (socket2::Socket, String) {
     (socket, address)
 }
 
+/// An address that does not answer: a listener whose accept queue is full, and the client that
+/// takes its one place. Linux drops the SYN of any other, again and again.
+#[cfg(target_os = "linux")]
+pub fn silent() -> (TcpListener, TcpStream, String) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    socket2::SockRef::from(&listener).listen(0).expect("a smaller backlog");
+    let address = listener.local_addr().expect("bound");
+    let client = TcpStream::connect(address).expect("there is one place");
+    let mut queue = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(PATIENCE).expect("not that long");
+    assert_eq!(poll(&mut queue, timeout), Ok(1), "the client is in the queue");
+    (listener, client, address.to_string())
+}
+
 /// A program that was started with pipes for its standard input, output and error.
 pub struct Program {
     pub child: Child,
@@ -77,6 +94,8 @@ pub struct Program {
     err: Receiver<Vec<u8>>,
     /// What came on standard output so far.
     pub seen: Vec<u8>,
+    /// What came on standard error so far, where a test has waited for some of it.
+    heard: Vec<u8>,
 }
 
 /// How a program ended.
@@ -104,6 +123,7 @@ pub fn start_command(mut command: Command) -> Program {
         out: pieces(child.stdout.take().expect("piped")),
         err: pieces(child.stderr.take().expect("piped")),
         seen: Vec::new(),
+        heard: Vec::new(),
         child,
     }
 }
@@ -140,11 +160,25 @@ impl Program {
         assert_eq!(String::from_utf8_lossy(&self.seen), String::from_utf8_lossy(expected));
     }
 
+    /// Waits until standard error has all of `words`.
+    pub fn hear(&mut self, words: &[&str]) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let heard = String::from_utf8_lossy(&self.heard);
+            if words.iter().all(|words| heard.contains(words)) {
+                return;
+            }
+            let piece = self.err.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let piece = piece.unwrap_or_else(|error| panic!("{error} after {heard}"));
+            self.heard.extend(piece);
+        }
+    }
+
     /// Waits for the end of the program, and kills it when it does not come.
     pub fn finish(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let mut stdout = std::mem::take(&mut self.seen);
-        let mut stderr = Vec::new();
+        let mut stderr = std::mem::take(&mut self.heard);
         for (pipe, text) in [(&self.out, &mut stdout), (&self.err, &mut stderr)] {
             loop {
                 match pipe.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -229,6 +263,7 @@ pub fn head(program: &str, address: &str) {
         out: channel().1,
         err,
         seen: Vec::new(),
+        heard: Vec::new(),
         child,
     };
     program.finish().ok();

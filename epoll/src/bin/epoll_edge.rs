@@ -17,7 +17,8 @@
 //! command is S1's 100k: sent, half of them read, and what level and edge report next.
 //!
 //! What S1's program lacks, and a client can tell: it loops for ever when data and the end of input
-//! come together, it dies when a client does not read, and whoever sends all the time has it alone.
+//! come together, it dies when a client does not read, and a client that never stops sending keeps
+//! all others out.
 //!
 //! Limits: as `epoll`. For one message and one answer it saves nothing over `epoll_direct`, which
 //! is simpler; it saves waits where much data comes behind one event.

@@ -1,4 +1,4 @@
-//! `lab claims`: what the notes say, measured here and now.
+//! `lab claims`: what the notes say, and what people say and ask, measured here and now.
 //!
 //! Each experiment does honest work on real sockets and reports what it saw, claim by claim. The
 //! verdicts are the course's, printed in its chapters; a measurement that contradicts one is a
@@ -15,11 +15,11 @@ use clap::Args;
 use judge::language::{Language, Words};
 use std::process::ExitCode;
 
-/// Measure what the notes claim, on this machine
+/// Measure what is claimed, on this machine
 ///
-/// Without a name: the list of the experiments. Each line of a report has a claim of the notes,
-/// the course's verdict on it, and what was measured. Exit status 1 when a measurement contradicts
-/// a verdict.
+/// Without a name: the list of the experiments. Each line of a report has a claim of the notes, or
+/// what people often say or ask; the course's verdict on it; and what was measured. Exit status 1
+/// when a measurement contradicts a verdict.
 #[derive(Debug, Args)]
 pub struct ClaimsArgs {
     /// Experiments, by name
@@ -46,14 +46,25 @@ pub(crate) enum Verdict {
     Question,
 }
 
-/// A sentence of the notes.
+/// A sentence of the notes, or what people often say or ask.
 pub(crate) struct Claim {
-    /// Which of them, `S0` to `S4`, and its own words.
+    /// Which of the notes, `S0` to `S4`, or [`ASKED`].
     pub note: &'static str,
+    /// The note's own words; empty where people ask, each in words of their own.
     pub quote: &'static str,
     /// What it says, in a few words of each language; empty where the quotation says it all.
     pub says: [&'static str; 2],
     pub verdict: Verdict,
+}
+
+/// It stands in none of the notes: the question pages, `docs/en/q-…`, have it.
+pub(crate) const ASKED: &str = "asked";
+
+impl Claim {
+    /// What people often say or ask.
+    pub(crate) const fn asked(says: [&'static str; 2], verdict: Verdict) -> Self {
+        Self { note: ASKED, quote: "", says, verdict }
+    }
 }
 
 /// What was measured for one claim.

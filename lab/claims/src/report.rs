@@ -1,7 +1,7 @@
 //! The list of the experiments, and the table of what they found.
 
 use super::experiments::EXPERIMENTS;
-use super::{Claim, ClaimsArgs, Experiment, Unable, Verdict};
+use super::{ASKED, Claim, ClaimsArgs, Experiment, Unable, Verdict};
 use judge::built::build_all_to_measure;
 use judge::check::report::{complain, unread};
 use judge::language::Language;
@@ -123,16 +123,25 @@ fn judge(chosen: &[&Experiment], language: Language) -> io::Result<bool> {
         (Language::Chinese, _) => format!("{} {} 条", outcome.word(language), count(outcome)),
     };
     let tally: Vec<_> = there.map(tally).collect();
-    say(&match language {
-        Language::English => format!(
-            "verdicts: {}\nS0 to S4 are the notes, see docs/en/c-further-reading.md\n",
-            tally.join(", ")
-        ),
-        Language::Chinese => format!(
-            "结论：{}\nS0–S4 是五篇笔记，见 docs/zh/c-further-reading.md\n",
-            tally.join("，")
-        ),
-    })?;
+    let mut last = match language {
+        Language::English => format!("verdicts: {}\n", tally.join(", ")),
+        Language::Chinese => format!("结论：{}\n", tally.join("，")),
+    };
+    let asked = |claim: &Claim| claim.note == ASKED;
+    let mut claims = chosen.iter().flat_map(|experiment| experiment.claims);
+    if claims.clone().any(|claim| !asked(claim)) {
+        last += language.pick([
+            "S0 to S4 are the notes, see docs/en/c-further-reading.md\n",
+            "S0–S4 是五篇笔记，见 docs/zh/c-further-reading.md\n",
+        ]);
+    }
+    if claims.any(asked) {
+        last += language.pick([
+            "asked: what people often say or ask, see docs/en/q-questions.md\n",
+            "常见：大家常说、常问的，见 docs/zh/q-questions.md\n",
+        ]);
+    }
+    say(&last)?;
     Ok(count(Outcome::DoesNotHold) + count(Outcome::Failed) == 0)
 }
 
@@ -165,6 +174,7 @@ fn said(claim: &Claim, language: Language, width: usize) -> String {
     let says = language.pick(claim.says);
     let lines = match language {
         Language::English => wrap(&format!("{says} ({})", claim.note), width),
+        Language::Chinese if claim.note == ASKED => wrap(&format!("{says}（常见）"), width),
         Language::Chinese => {
             let mut lines = wrap(&format!("{}「{}」", claim.note, claim.quote), width);
             lines.extend(wrap(says, width));
@@ -209,6 +219,16 @@ mod tests {
             [Claim { note: "S9", quote: "", says: ["", ""], verdict: Verdict::Wrong }];
         let experiment = Experiment { name: "", does: ["", ""], claims: &CLAIMS, run };
         rows(&experiment, Language::English)[0].0
+    }
+
+    #[test]
+    fn what_people_ask_has_no_quotation() {
+        let asked = Claim::asked(["is it?", "是吗？"], Verdict::Question);
+        assert_eq!(said(&asked, Language::English, 40), "is it? (asked)");
+        assert_eq!(said(&asked, Language::Chinese, 40), "是吗？（常见）");
+        let note = Claim { note: "S9", quote: "原文", says: ["it says", "意思"], ..asked };
+        assert_eq!(said(&note, Language::English, 40), "it says (S9)");
+        assert_eq!(said(&note, Language::Chinese, 40), "S9「原文」\n意思");
     }
 
     /// Whatever the course says: a measurement that shows the opposite is not talked away.

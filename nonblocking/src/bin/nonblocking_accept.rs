@@ -68,7 +68,7 @@ fn serve(args: &Args) -> io::Result<()> {
             clients.push(Client { connection, in_vain: 0 });
         }
         // A client that has sent something or has left is closed. An idle one is asked again after
-        // the next pause, and holds up nobody.
+        // the next pause, and holds up no other.
         clients.retain_mut(|client| client.is_idle(&mut buffer));
         if pausing {
             looks.found_nobody(pause);
@@ -77,7 +77,7 @@ fn serve(args: &Args) -> io::Result<()> {
     }
 }
 
-/// How often accept has found nobody since it last found a client, and when.
+/// How often accept has found no client since it last found one, and when.
 struct Looks {
     in_vain: u64,
     last: Instant,

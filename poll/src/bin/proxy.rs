@@ -246,7 +246,7 @@ impl Pair {
         match begin_to_connect(to, self.address + 1) {
             Ok((address, next)) => {
                 info!("connecting to {} instead", next.peer());
-                // What the client has sent already is for whoever answers.
+                // What the client has sent already is for the one that answers.
                 let waiting = mem::take(server.queue_mut());
                 *server = next;
                 *server.queue_mut() = waiting;

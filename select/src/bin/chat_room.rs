@@ -1,8 +1,8 @@
 //! Several clients and one operator who answers them: the keyboard is one more descriptor.
 //!
 //! The chat room of note S2. The notes call `input()` inside the loop, so while the operator
-//! thinks nobody is heard, nobody is accepted, and nobody's leaving is noticed. Here standard input
-//! stands in select's set beside the sockets: the operator is one more client of the loop.
+//! thinks, no client is heard, accepted, or noticed when it leaves. Here standard input stands in
+//! select's set beside the sockets: the operator is one more client of the loop.
 //!
 //! ```text
 //! cargo run --bin chat_room      # you are the operator
@@ -16,9 +16,9 @@
 //! a position in the list, which becomes another client's as soon as somebody is taken out of it.
 //!
 //! Limits: as `select`, descriptors 0 to 1023. What is printed for the operator blocks where nobody
-//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room answers
-//! nobody by itself, so the points of the course's contract that concern answers are the operator's
-//! to keep.
+//! reads it (a pager, Ctrl-S at the terminal), and then everybody waits after all. The room sends
+//! no answer by itself, so the points of the course's contract that concern answers are the
+//! operator's to keep.
 
 use clap::Parser;
 use common::{

@@ -195,10 +195,11 @@ impl Services {
     }
 
     /// One datagram in, one out. A datagram is a message with its borders, and has no connection:
-    /// there is nobody to close, and nothing to finish later.
+    /// there is nothing to close, and nothing to finish later.
     ///
-    /// The sender's address may be forged. A UDP echo on a public network answers whoever is named
-    /// there, another echo included, for ever: keep it on this machine.
+    /// The sender's address may be forged. A UDP echo on a public network answers whatever
+    /// address is named there. If that is another echo, the two never stop: keep it on this
+    /// machine.
     fn answer_datagram(&self, datagram: &mut [u8]) {
         let result = self.udp.recv_from(datagram).and_then(|(count, peer)| {
             let data = &datagram[..count];

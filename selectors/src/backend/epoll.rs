@@ -58,7 +58,7 @@ impl Backend for EpollBackend {
     }
 }
 
-/// The number is token enough: while it is registered, nobody else can get it.
+/// The number is token enough: while it is registered, no other file can get it.
 fn event(fd: BorrowedFd<'_>, events: EventMask) -> EpollEvent {
     let mut flags = EpollFlags::empty();
     flags.set(EpollFlags::EPOLLIN, events.contains(EVENT_READ));

@@ -16,7 +16,7 @@
 //! copies it is to come.
 //!
 //! The buffer is given away with the request, and comes back with the completion. In between it is
-//! the kernel's: `receive` takes the `Vec` by value, so that nobody else can have it.
+//! the kernel's: `receive` takes the `Vec` by value, so that the caller cannot use it meanwhile.
 //!
 //! Limits: Linux only, and not where io_uring is forbidden. One client at a time: to wait for one
 //! operation after the other is what `blocking` does. What this model is for comes when many

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What a program hands on to (`--to`) is started before it, and is called 127.0.0.1:8002.
-//! A client has one letter. `server stops` and `server continues` are Ctrl-Z and fg.
+//! A client has one letter. `server stops` and `server continues` are Ctrl-Z and fg. `runs` is
+//! another program, with the server's address in front of its arguments; `unseen` does not show it.
 
 use super::super::manifests::Package;
 use std::time::Duration;
@@ -65,9 +66,10 @@ pub(super) enum Step {
     CtrlC,
     CtrlD,
     Waits(Duration),
-    /// Another program, with the server's address, until it ends.
+    /// Another program, with the server's address in front of `args`, until it ends.
     Runs {
         program: Program,
+        args: Vec<String>,
         shown: bool,
     },
 }
@@ -148,12 +150,14 @@ fn step(text: &str, packages: &[Package]) -> Result<Step, String> {
             let seconds = seconds.ok_or_else(|| format!("“{text}” should be `waits 0.5 s`"))?;
             Ok(Step::Waits(Duration::from_secs_f64(seconds)))
         }
-        ("runs", name) => {
-            let (name, shown) = match name.strip_suffix(" unseen") {
-                Some(name) => (name, false),
-                None => (name, true),
+        ("runs", command) => {
+            let (command, shown) = match command.strip_suffix(" unseen") {
+                Some(command) => (command, false),
+                None => (command, true),
             };
-            Ok(Step::Runs { program: named(name, packages)?, shown })
+            let mut words = command.split_whitespace();
+            let program = named(words.next().unwrap_or_default(), packages)?;
+            Ok(Step::Runs { program, args: words.map(str::to_owned).collect(), shown })
         }
         _ => Err(format!(
             "“{text}” is no step: `a connects`, `server stops` or `continues`, `types LINE`, \
@@ -198,6 +202,24 @@ mod tests {
         let Source::Run(run) = script.source else { panic!("a run") };
         let behind = run.behind.map(|(at, program)| (at, program.binary));
         assert_eq!(behind, Some((2, "poll".to_owned())));
+    }
+
+    #[test]
+    fn another_program_has_arguments_and_may_be_unseen() {
+        let script = read("run: select | runs client_parts; runs connect_first --timeout 1 unseen");
+        let Source::Run(run) = script.expect("known").source else { panic!("a run") };
+        let [
+            Step::Runs { shown: true, args: none, .. },
+            Step::Runs { program, args, shown: false },
+        ] = run.steps.as_slice()
+        else {
+            panic!("{:?}", run.steps)
+        };
+        assert!(none.is_empty());
+        assert_eq!(
+            (program.binary.as_str(), args.join(" ")),
+            ("connect_first", "--timeout 1".into())
+        );
     }
 
     #[test]

@@ -203,9 +203,13 @@ impl Stage {
                 self.process.interrupt();
             }
             Step::Waits(time) => thread::sleep(*time),
-            Step::Runs { program, shown } => {
-                let addr = self.addr.to_string();
-                let command = [path(program)?, "--addr".into(), addr.into()];
+            Step::Runs { program, args, shown } => {
+                // Both outputs in their order, as a terminal shows them.
+                let mut command =
+                    ["/bin/sh", "-c", r#"exec "$@" 2>&1"#, "sh"].map(OsString::from).to_vec();
+                command.push(path(program)?);
+                command.extend(["--addr".into(), self.addr.to_string().into()]);
+                command.extend(args.iter().map(OsString::from));
                 let done = run(&command, PATIENCE)?;
                 if *shown {
                     self.screen.show(done.stdout.as_bytes());

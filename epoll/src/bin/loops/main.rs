@@ -213,7 +213,7 @@ impl AsFd for Door {
     }
 }
 
-/// One loop with its own epoll and its own clients: `epoll_direct`, but for the door.
+/// One loop with its own epoll and its own clients: as `epoll_direct`, except for the door.
 struct Loop {
     door: Door,
     epoll: Epoll,

@@ -5,11 +5,13 @@ mod address_space;
 mod backlog;
 mod busy_asking;
 mod caller_sleeps;
+mod closing;
 mod completion;
 mod copy_phase;
 mod edges;
 mod endings;
 mod epoll_calls;
+mod epoll_corners;
 mod few_and_many;
 mod idle_cost;
 mod inherit;
@@ -24,13 +26,17 @@ mod promises;
 mod readable;
 mod reset_loses;
 mod select_overwrites;
+mod sendfile;
 mod serial;
+mod sigpipe;
 mod slow_handler;
 mod sockets;
+mod tcp_table;
 mod third_set;
 mod threads;
 mod timeouts;
 mod triggers;
+mod two_pipes;
 mod two_waits;
 mod unacknowledged;
 mod visitor;
@@ -61,6 +67,9 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &promises::REGULAR_FILES,
     &endings::ENDINGS,
     &reset_loses::RESET_LOSES,
+    &closing::CLOSING_STATES,
+    &closing::LINGER,
+    &sigpipe::SIGPIPE,
     &timeouts::TIMEOUTS,
     &triggers::LEVEL_AND_EDGE,
     &edges::EDGES,
@@ -68,6 +77,7 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &epoll_calls::EPOLL_MMAP,
     &epoll_calls::INTEREST_CHANGES,
     &epoll_calls::WHERE_IT_BLOCKS,
+    &epoll_corners::EPOLL_CORNERS,
     &completion::COMPLETION,
     &address_space::ADDRESS_SPACE,
     &woken::WOKEN_NOT_SIGNALLED,
@@ -80,8 +90,11 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &busy_asking::BUSY_ASKING,
     &pause::PAUSE,
     &copy_phase::COPY_PHASE,
+    &sendfile::SENDFILE,
     &caller_sleeps::CALLER_SLEEPS,
     &two_waits::TWO_WAITS,
+    &two_pipes::TWO_PIPES,
+    &two_pipes::PIDFD,
     &slow_handler::SLOW_HANDLER,
     &idle_cost::IDLE_COST,
     &idle_cost::COPYING_OR_ASKING,
@@ -121,7 +134,7 @@ fn judge(experiment: &Experiment) -> Option<Words> {
     };
     assert_eq!(findings.len(), experiment.claims.len(), "{}", experiment.name);
     for (claim, finding) in experiment.claims.iter().zip(findings) {
-        assert!(finding.agrees, "{}: {}", claim.quote, finding.seen.en);
+        assert!(finding.agrees, "{}: {}", claim.says[0], finding.seen.en);
     }
     None
 }

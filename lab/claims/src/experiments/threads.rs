@@ -1,7 +1,8 @@
 //! What Linux tells about threads, those of this process above all.
 
 use super::Unable;
-use judge::process::observe;
+use super::sockets::PATIENCE;
+use judge::process::{observe, soon};
 use std::fs;
 use std::time::Duration;
 
@@ -71,6 +72,17 @@ pub(super) fn state(thread: i32) -> Result<char, Unable> {
     let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
     let state = stat.ok().filter(|_| cfg!(target_os = "linux")).and_then(|stat| letter(&stat));
     state.ok_or_else(not_seen)
+}
+
+/// Waits until a thread of this process sleeps in a system call of this name: `epoll` for each of
+/// epoll's waits.
+pub(super) fn falls_asleep_in(thread: i32, call: &str) -> Result<(), Unable> {
+    let process = i32::try_from(std::process::id()).expect("the system's numbers are signed");
+    // Of a thread that has ended nothing is seen either.
+    observe::system_call(process, number()).ok_or_else(not_seen)?;
+    let asleep =
+        soon(PATIENCE, || observe::system_call(process, thread)?.starts_with(call).then_some(()));
+    asleep.ok_or_else(|| format!("it does not sleep in {call}").into())
 }
 
 /// The third field. The second is a name in parentheses that may itself contain some.

@@ -1,10 +1,10 @@
 //! How long the sender's kernel keeps what was sent.
 
 use super::sockets::{PATIENCE, fill, pair};
+use super::tcp_table::Ports;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use common::would_block;
 use judge::process::soon;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
@@ -42,11 +42,11 @@ fn run() -> Found {
         )
     };
     client.write_all(&[0; 1000])?;
-    buffers(&client, &server).ok_or_else(not_seen)?;
+    buffers(&client).ok_or_else(not_seen)?;
     // An acknowledgement may be late by some 40 ms (tcp(7), TCP_QUICKACK).
     let rest = |done: fn(Buffers) -> bool| {
-        soon(PATIENCE, || buffers(&client, &server).filter(|&buffers| done(buffers)))
-            .or_else(|| buffers(&client, &server))
+        soon(PATIENCE, || buffers(&client).filter(|&buffers| done(buffers)))
+            .or_else(|| buffers(&client))
             .ok_or_else(not_seen)
     };
     let unread = rest(|buffers| buffers.unacknowledged == 0)?;
@@ -95,48 +95,15 @@ fn empty(mut server: &TcpStream, count: u64) -> io::Result<u64> {
 }
 
 /// `None`: not seen here.
-fn buffers(client: &TcpStream, server: &TcpStream) -> Option<Buffers> {
-    let client = client.local_addr().ok()?.port();
-    let server = server.local_addr().ok()?.port();
-    let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    Some(Buffers {
-        unacknowledged: queues(&table, client, server)?.0,
-        unread: queues(&table, server, client)?.1,
-    })
-}
-
-/// The send queue and the receive queue of one end of a connection, from Linux's table of them
-/// (proc_net_tcp, in the kernel's documentation): all numbers are hexadecimal.
-fn queues(table: &str, local: u16, remote: u16) -> Option<(u64, u64)> {
-    table.lines().find_map(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        let port =
-            |field: usize| u16::from_str_radix(fields.get(field)?.rsplit(':').next()?, 16).ok();
-        if port(1)? != local || port(2)? != remote {
-            return None;
-        }
-        let (send, receive) = fields.get(4)?.split_once(':')?;
-        Some((u64::from_str_radix(send, 16).ok()?, u64::from_str_radix(receive, 16).ok()?))
-    })
+fn buffers(client: &TcpStream) -> Option<Buffers> {
+    let [client, server] = Ports::of(client).ok()?.ends()?;
+    Some(Buffers { unacknowledged: client?.unacknowledged, unread: server?.unread })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_peers_kernel_acknowledges() {
-        crate::experiments::confirm(&UNACKNOWLEDGED);
-    }
-
-    #[test]
-    fn the_queues_are_those_of_the_right_end() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
-   0: 0100007F:1F41 00000000:0000 0A 00000000:00000007 00:00000000 00000000  0 0 1
-   1: 0100007F:1F41 0100007F:C350 01 00000000:000003E8 00:00000000 00000000  0 0 2
-   2: 0100007F:C350 0100007F:1F41 01 0000000A:00000000 00:00000000 00000000  0 0 3\n";
-        assert_eq!(queues(table, 8001, 50_000), Some((0, 1000)));
-        assert_eq!(queues(table, 50_000, 8001), Some((10, 0)));
-        assert_eq!(queues(table, 50_001, 8001), None);
+        crate::experiments::confirm(&super::UNACKNOWLEDGED);
     }
 }

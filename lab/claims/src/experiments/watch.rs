@@ -32,7 +32,7 @@ mod linux {
     use super::{Event, Trigger, Unable};
     use nix::errno::Errno;
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, BorrowedFd};
 
     pub(in crate::experiments) struct Watch(Epoll);
 
@@ -74,6 +74,13 @@ mod linux {
         }
     }
 
+    /// An epoll is a descriptor, too: poll, or another epoll, may wait for it.
+    impl AsFd for Watch {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.0.as_fd()
+        }
+    }
+
     fn flags(event: Event, trigger: Trigger) -> EpollFlags {
         let event = match event {
             Event::Readable => EpollFlags::EPOLLIN,
@@ -89,7 +96,7 @@ mod linux {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod linux {
     use super::{Event, Trigger, Unable};
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, BorrowedFd};
 
     /// There is none, so nobody has one, and none of its methods is ever called.
     pub(in crate::experiments) enum Watch {}
@@ -108,6 +115,12 @@ mod linux {
         }
 
         pub fn wait_into(&self, _: &mut [u64], _: u16) -> nix::Result<usize> {
+            match *self {}
+        }
+    }
+
+    impl AsFd for Watch {
+        fn as_fd(&self) -> BorrowedFd<'_> {
             match *self {}
         }
     }

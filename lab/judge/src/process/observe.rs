@@ -138,11 +138,14 @@ pub fn descriptors(pid: i32) -> Option<u64> {
 ///
 /// Only a parent may look (ptrace(2), "access mode checking"), and some systems forbid even that.
 pub fn system_calls(pid: i32) -> Option<Vec<String>> {
-    let calls: Option<Vec<String>> = tasks(pid)
-        .into_iter()
-        .map(|task| read(&format!("/proc/{pid}/task/{task}/syscall")).map(|line| call_name(&line)))
-        .collect();
+    let calls: Option<Vec<String>> =
+        tasks(pid).into_iter().map(|task| system_call(pid, task)).collect();
     calls.filter(|calls| !calls.is_empty())
+}
+
+/// The same of one thread.
+pub fn system_call(pid: i32, task: i32) -> Option<String> {
+    read(&format!("/proc/{pid}/task/{task}/syscall")).map(|line| call_name(&line))
 }
 
 fn sum(pid: i32, of: impl Fn(i32) -> Option<u64>) -> Option<u64> {
@@ -229,6 +232,7 @@ fn known_call(number: libc::c_long) -> Option<&'static str> {
         (libc::SYS_readv, "readv"),
         (libc::SYS_sendto, "sendto"),
         (libc::SYS_write, "write"),
+        (libc::SYS_close, "close"),
         (libc::SYS_futex, "futex"),
         (libc::SYS_nanosleep, "nanosleep"),
         (libc::SYS_clock_nanosleep, "clock_nanosleep"),
