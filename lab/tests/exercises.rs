@@ -34,6 +34,7 @@ const SKELETONS: &[Declared] = &[
     ("poll", &["echo"], &["addresses", "closed_output"]),
     ("selectors", &["echo"], &["addresses", "closed_output"]),
     ("coroutines", &["interleaved"], &["echo", "asleep_in"]),
+    ("proxy", &["half_close", "data_with_fin", "resets", "never_reads"], &["echo", "asleep_in"]),
     #[cfg(target_os = "linux")]
     ("epoll", &["echo", "stop_continue"], &["addresses"]),
     #[cfg(target_os = "linux")]

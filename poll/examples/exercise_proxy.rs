@@ -81,9 +81,9 @@ enum Which {
 impl Pair {
     /// Connects to the server. If that fails, the client is turned away.
     fn new(client: Connection, to: &[SocketAddr]) -> Option<Self> {
-        // Step 3. No call may block except poll, or one reader that has stopped stops all pairs: make
-        // both sockets non-blocking. Trap: then a send may take a part, or nothing, so this step
-        // needs step 4.
+        // Step 3. No call may block except poll, or one reader that has stopped stops all pairs.
+        // So make both sockets non-blocking. Trap: then a send may take a part, or nothing, so this
+        // step needs step 4.
         let connected = client.set_nonblocking(false).and_then(|()| {
             let server = TcpStream::connect(to)?;
             let peer = server.peer_addr()?;
@@ -111,7 +111,7 @@ impl Pair {
         PollFlags::POLLIN
     }
 
-    /// Step 4. What is received waits in the queue of the side that it goes to (`queue_mut`), and is
+    /// Step 4. What is received waits in the queue of the side that it goes to (`queue_mut`). It is
     /// sent when poll reports room there (`wants_write`, `send_queued`). Trap: while that queue is
     /// full (`is_full`), the side that fills it must not be read, and so not be watched for input.
     /// An end comes behind the bytes: tell it only when the queue is empty. And a socket that has

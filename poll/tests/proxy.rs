@@ -114,8 +114,8 @@ fn a_reader_that_stops_stops_the_other_side() {
     }
 }
 
-/// Its socket is ended in both directions, and poll would report POLLHUP at every call. But it is no
-/// hang-up that loses anything: the rest stands in the receive buffer, until there is room for it.
+/// Its socket is ended in both directions, and poll would report POLLHUP at every call. That is no
+/// failure: the rest stands in the receive buffer until there is room for it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_that_has_ended_is_read_when_there_is_room_again() {

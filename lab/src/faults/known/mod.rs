@@ -3,12 +3,10 @@
 mod endings;
 mod errors;
 mod fairness;
+mod proxies;
 mod readiness;
 mod resources;
 mod room;
-
-/// The chapter that explains them.
-pub(super) const CHAPTER: &str = "13-robust-servers.md";
 
 /// A mistake, and how to make it.
 pub(super) struct Mistake {
@@ -29,19 +27,29 @@ pub(super) struct Mistake {
 
 /// Mistakes of one kind.
 pub(super) struct Kind {
+    /// The chapter that explains them.
+    pub chapter: &'static str,
     /// The heading in the chapter, in both languages.
     pub section: [&'static str; 2],
     pub mistakes: &'static [Mistake],
 }
 
 pub(super) const KINDS: &[Kind] = &[
-    Kind { section: ["Endings", "结束"], mistakes: endings::MISTAKES },
-    Kind { section: ["Errors", "错误"], mistakes: errors::MISTAKES },
-    Kind { section: ["Room", "空间"], mistakes: room::MISTAKES },
-    Kind { section: ["Readiness", "就绪"], mistakes: readiness::MISTAKES },
-    Kind { section: ["Fairness", "公平"], mistakes: fairness::MISTAKES },
-    Kind { section: ["Resources", "资源"], mistakes: resources::MISTAKES },
+    kind(["Endings", "结束"], endings::MISTAKES),
+    kind(["Errors", "错误"], errors::MISTAKES),
+    kind(["Room", "空间"], room::MISTAKES),
+    kind(["Readiness", "就绪"], readiness::MISTAKES),
+    kind(["Fairness", "公平"], fairness::MISTAKES),
+    kind(["Resources", "资源"], resources::MISTAKES),
+    Kind {
+        chapter: "19-proxy.md",
+        ..kind(["Where it breaks", "会在哪里出问题"], proxies::MISTAKES)
+    },
 ];
+
+const fn kind(section: [&'static str; 2], mistakes: &'static [Mistake]) -> Kind {
+    Kind { chapter: "13-robust-servers.md", section, mistakes }
+}
 
 pub(super) fn all() -> impl Iterator<Item = &'static Mistake> {
     KINDS.iter().flat_map(|kind| kind.mistakes)
