@@ -51,3 +51,14 @@ fn a_line_in_pieces_is_one_message() {
     server.hear("received b'in '");
     server.hear("received b'pie'");
 }
+
+/// Its deadline leaves with it.
+#[test]
+fn a_client_that_has_left_is_not_late() {
+    let mut server = Rig::start(DEADLINES, &["--idle", "0.3"]);
+    drop(server.client());
+    server.hear("closing");
+    let mut silent = server.client();
+    server.hear("says nothing");
+    assert_eq!(silent.read(&mut [0]).expect("a close, no reset"), 0);
+}

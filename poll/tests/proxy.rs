@@ -76,32 +76,44 @@ fn without_a_server_a_client_is_refused_in_words() {
     assert!(client.read(&mut [0]).is_err(), "a reset, not an end");
 }
 
-/// Sends until nothing is taken for a while, or all of `much` is: how many bytes.
-fn fill(sender: &mut TcpStream, much: usize) -> usize {
+/// Sends until nothing is taken any more: how much.
+fn fill(mut sender: &TcpStream) -> usize {
+    const MUCH: usize = 64 << 20;
     sender.set_nonblocking(true).expect("an open socket");
-    let (piece, mut sent, mut moved) = (vec![b'x'; 64 << 10], 0, Instant::now());
-    while moved.elapsed() < Duration::from_millis(300) && sent < much {
+    let (piece, mut sent) = (vec![b'x'; 64 << 10], 0);
+    let mut moved = Instant::now();
+    while moved.elapsed() < Duration::from_millis(300) {
         match sender.write(&piece) {
             Ok(count) => (sent, moved) = (sent + count, Instant::now()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
             Err(error) => panic!("{error}"),
         }
+        assert!(sent < MUCH, "{MUCH} bytes were taken, and nothing was read");
     }
     sender.set_nonblocking(false).expect("an open socket");
     sent
 }
 
+/// Nothing is asked of a side whose bytes have no room. That it broke is noticed all the same.
+#[test]
+fn a_side_that_waits_for_room_and_breaks_is_noticed() {
+    let (mut proxy, listener) = proxy(&[]);
+    let (client, _server) = pair(&proxy, &listener);
+    fill(&client);
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an open socket");
+    drop(client);
+    proxy.hear("and the server's side with it");
+}
+
 /// What is on its way is bounded by two queues and the kernel's buffers, on either side.
 #[test]
 fn a_reader_that_stops_stops_the_other_side() {
-    const MUCH: usize = 64 << 20;
     for server_sends in [false, true] {
         let (proxy, listener) = proxy(&["--quiet"]);
         let (client, server) = pair(&proxy, &listener);
         let (mut sender, mut reader) =
             if server_sends { (server, client) } else { (client, server) };
-        let sent = fill(&mut sender, MUCH);
-        assert!(sent < MUCH, "all of {MUCH} bytes were taken, and nothing was read");
+        let sent = fill(&sender);
         // And all of it comes, once it is read.
         let ending = thread::spawn(move || {
             sender.write_all(b"the end").and_then(|()| sender.shutdown(Shutdown::Write))
@@ -123,7 +135,7 @@ fn a_client_that_has_ended_is_read_when_there_is_room_again() {
     let (mut client, mut server) = pair(&proxy, &listener);
     server.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(client.read(&mut [0]).expect("the server's end"), 0);
-    let sent = fill(&mut client, usize::MAX);
+    let sent = fill(&client);
     // The last byte is with the proxy's kernel when this close returns. Read as far as that takes,
     // and no further.
     socket2::SockRef::from(&client).set_linger(Some(PATIENCE)).expect("an open socket");

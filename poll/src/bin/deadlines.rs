@@ -311,3 +311,38 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    /// A reader that takes some of its answers at a time is slow, and not late.
+    #[test]
+    fn a_part_of_the_answers_taken_starts_the_clock_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let _reader =
+            TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let (socket, peer) = listener.accept().expect("a client");
+        let connection = Connection::new(socket, peer).expect("it is there");
+        connection.set_nonblocking(true).expect("an open socket");
+        let (before, inbox) = (Instant::now(), Inbox::new(Framing::Lines, LONGEST));
+        let mut client = Client {
+            number: 1,
+            connection,
+            inbox,
+            heard: before,
+            begun: before,
+            taken: before,
+            noted: before,
+        };
+        // More than the kernel takes: this reader reads nothing at all.
+        client.connection.queue_mut().push(&vec![b'x'; 64 << 20]);
+        let now = before + Duration::from_secs(1);
+        client.handle(PollFlags::POLLOUT, now, &mut [0; 16], Reply::Echo);
+        assert!(client.connection.wants_write() && client.taken == now);
+        // Now it takes nothing.
+        client.handle(PollFlags::POLLOUT, now + Duration::from_secs(1), &mut [0; 16], Reply::Echo);
+        assert_eq!(client.taken, now);
+    }
+}

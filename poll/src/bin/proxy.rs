@@ -317,3 +317,85 @@ impl Side {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+
+    fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let addr = listener.local_addr().expect("bound");
+        (listener, addr)
+    }
+
+    /// A client that has just come, its connection, and the connection to the first address begun.
+    fn pair(to: &[SocketAddr]) -> (TcpStream, Pair) {
+        let (listener, addr) = listen();
+        let client = TcpStream::connect(addr).expect("it listens");
+        let (socket, peer) = listener.accept().expect("a client");
+        let connection = Connection::new(socket, peer).expect("it is there");
+        connection.set_nonblocking(true).expect("an open socket");
+        (client, Pair::new(connection, to).expect("a connection can be tried"))
+    }
+
+    /// Waits until the connection to the server is decided.
+    fn decide(pair: &mut Pair, to: &[SocketAddr]) {
+        let events = pair.events(Which::Server);
+        let mut list = [PollFd::new(pair.server.connection.as_fd(), events)];
+        assert_eq!(poll(&mut list, PollTimeout::from(10_000_u16)), Ok(1));
+        pair.handle(Which::Server, PollFlags::POLLOUT, &mut [0; 16], to);
+    }
+
+    #[test]
+    fn the_next_address_gets_what_the_client_has_sent() {
+        let ((gone, first), (_server, second)) = (listen(), listen());
+        drop(gone);
+        let to = [first, second];
+        let (_client, mut pair) = pair(&to);
+        pair.server.connection.queue_mut().push(b"early");
+        decide(&mut pair, &to);
+        assert!(pair.connecting && pair.address == 1, "the first is refused");
+        decide(&mut pair, &to);
+        assert!(!pair.connecting && pair.server.connection.peer() == second);
+        assert_eq!(pair.server.connection.queue().waiting(), b"early");
+    }
+
+    #[test]
+    fn an_end_waits_for_what_is_queued() {
+        let (_server, addr) = listen();
+        let (_client, mut pair) = pair(&[addr]);
+        decide(&mut pair, &[addr]);
+        pair.server.connection.queue_mut().push(b"rest");
+        pair.client.connection.end_input();
+        assert!(pair.goes_on() && !pair.server.told, "the rest comes first");
+        pair.server.connection.send_queued();
+        assert!(pair.goes_on() && pair.server.told);
+    }
+
+    /// It would make poll return again and again, for as long as the server does not read.
+    #[test]
+    fn the_hang_up_of_a_side_that_cannot_be_read_is_not_asked_for() {
+        let (_server, addr) = listen();
+        let (client, mut pair) = pair(&[addr]);
+        decide(&mut pair, &[addr]);
+        // The server has ended, and reads nothing; the client has more to say, and has ended too.
+        pair.server.connection.queue_mut().push(&vec![b'x'; common::HIGH_WATER]);
+        pair.server.connection.end_input();
+        assert!(pair.goes_on() && pair.client.told);
+        (&client).write_all(b"more").expect("connected");
+        client.shutdown(Shutdown::Write).expect("connected");
+        // Until it is there.
+        pair.client.connection.set_nonblocking(false).expect("an open socket");
+        pair.client.connection.socket().peek(&mut [0; 4]).expect("it comes");
+
+        // Only the listener is ready, for a client that comes.
+        let args = <Args as Parser>::parse_from(["proxy", "--addr", "127.0.0.1:0", "--to", "a:1"]);
+        let listener = common::listen(&args.server).expect("loopback");
+        let _new = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let ready = wait(&listener, &[pair]).expect("poll works");
+        let client_ready = ready.sides.iter().any(|(_, which, _)| *which == Which::Client);
+        assert!(ready.new_client && !client_ready);
+    }
+}
