@@ -144,7 +144,7 @@ fn the_list_has_each_exercise_in_the_order_of_the_course() {
         let lines: Vec<&str> = stdout.lines().collect();
         assert!(lines[0].starts_with("blocking ") && lines[0].contains(first), "{stdout}");
         assert!(lines.iter().all(|line| line.contains("/examples/exercise_")), "{stdout}");
-        assert_eq!(lines.len(), 8, "{stdout}");
+        assert_eq!(lines.len(), 9, "{stdout}");
     }
 }
 

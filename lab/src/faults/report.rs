@@ -85,12 +85,12 @@ impl Report {
     /// What became of a mistake, and where it is explained.
     pub(super) fn outcome(&self, mistake: &Mistake, outcome: Outcome) -> io::Result<()> {
         let kind = KINDS.iter().find(|kind| kind.mistakes.iter().any(|m| m.name == mistake.name));
-        let chapter = kind.map_or("", |kind| kind.chapter);
         let section = kind.map_or("", |kind| self.language.pick(kind.section));
+        let page = kind.map_or("", |kind| kind.page);
         let (word, code) = (outcome.word(self.language), self.language.code());
         say(&match self.language {
-            Language::English => format!("{word}; see docs/{code}/{chapter}, “{section}”\n"),
-            Language::Chinese => format!("{word}；见 docs/{code}/{chapter} 的“{section}”\n"),
+            Language::English => format!("{word}; see docs/{code}/{page}, “{section}”\n"),
+            Language::Chinese => format!("{word}；见 docs/{code}/{page} 的“{section}”\n"),
         })
     }
 

@@ -1,4 +1,4 @@
-//! The mistakes, kind by kind, in the order of the chapter.
+//! The mistakes, kind by kind, in the order of the chapters.
 
 mod endings;
 mod errors;
@@ -7,6 +7,9 @@ mod proxies;
 mod readiness;
 mod resources;
 mod room;
+
+/// The chapter that explains most of them.
+const ROBUST: &str = "13-robust-servers.md";
 
 /// A mistake, and how to make it.
 pub(super) struct Mistake {
@@ -27,29 +30,26 @@ pub(super) struct Mistake {
 
 /// Mistakes of one kind.
 pub(super) struct Kind {
-    /// The chapter that explains them.
-    pub chapter: &'static str,
-    /// The heading in the chapter, in both languages.
+    /// The page that explains them.
+    pub page: &'static str,
+    /// The heading there, in both languages.
     pub section: [&'static str; 2],
     pub mistakes: &'static [Mistake],
 }
 
 pub(super) const KINDS: &[Kind] = &[
-    kind(["Endings", "结束"], endings::MISTAKES),
-    kind(["Errors", "错误"], errors::MISTAKES),
-    kind(["Room", "空间"], room::MISTAKES),
-    kind(["Readiness", "就绪"], readiness::MISTAKES),
-    kind(["Fairness", "公平"], fairness::MISTAKES),
-    kind(["Resources", "资源"], resources::MISTAKES),
+    Kind { page: ROBUST, section: ["Endings", "结束"], mistakes: endings::MISTAKES },
+    Kind { page: ROBUST, section: ["Errors", "错误"], mistakes: errors::MISTAKES },
+    Kind { page: ROBUST, section: ["Room", "空间"], mistakes: room::MISTAKES },
+    Kind { page: ROBUST, section: ["Readiness", "就绪"], mistakes: readiness::MISTAKES },
+    Kind { page: ROBUST, section: ["Fairness", "公平"], mistakes: fairness::MISTAKES },
+    Kind { page: ROBUST, section: ["Resources", "资源"], mistakes: resources::MISTAKES },
     Kind {
-        chapter: "19-proxy.md",
-        ..kind(["Where it breaks", "会在哪里出问题"], proxies::MISTAKES)
+        page: "19-proxy.md",
+        section: ["Where it breaks", "会在哪里出问题"],
+        mistakes: proxies::MISTAKES,
     },
 ];
-
-const fn kind(section: [&'static str; 2], mistakes: &'static [Mistake]) -> Kind {
-    Kind { chapter: "13-robust-servers.md", section, mistakes }
-}
 
 pub(super) fn all() -> impl Iterator<Item = &'static Mistake> {
     KINDS.iter().flat_map(|kind| kind.mistakes)
