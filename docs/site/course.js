@@ -34,10 +34,12 @@ document.documentElement.classList.remove('rust', 'coal', 'ayu');
         return bare.some(Boolean) ? bare.filter(Boolean) : words;
     }
 
-    // “backpressure” finds “back-pressure”, and the other way round.
+    // “backpressure” finds “back-pressure”, and the other way round. Two letters, such as “ET”, are
+    // in too many words that mean something else: they have to be a word by themselves.
     function pattern(term) {
-        const letters = Array.from(term.replaceAll('-', '') || term);
-        return new RegExp(letters.map(quoted).join('-?'), 'gu');
+        const letters = Array.from(term.replaceAll('-', '') || term).map(quoted).join('-?');
+        const word = /^[a-z]{1,2}$/.test(term);
+        return new RegExp(word ? `(?<![a-z0-9_])${letters}(?![a-z0-9_])` : letters, 'gu');
     }
 
     function quoted(text) {
@@ -87,7 +89,8 @@ document.documentElement.classList.remove('rust', 'coal', 'ayu');
 
     // `text` in `element`, with what was found in <em>.
     function emphasise(element, text, found) {
-        text.split(new RegExp(`(${found.map(quoted).join('|')})`, 'giu')).forEach((part, i) => {
+        const places = found.map(term => pattern(term).source).join('|');
+        text.split(new RegExp(`(${places})`, 'giu')).forEach((part, i) => {
             const node = document.createElement(i % 2 === 1 ? 'em' : 'span');
             node.textContent = part;
             element.append(node);
@@ -97,7 +100,7 @@ document.documentElement.classList.remove('rust', 'coal', 'ayu');
     // Some words around the first place.
     function teaser(section, found) {
         const { text } = section;
-        const places = found.map(term => section.body.indexOf(term)).filter(at => at >= 0);
+        const places = found.map(term => section.body.search(pattern(term))).filter(at => at >= 0);
         const [before, after] = chinese ? [30, 90] : [60, 180];
         let from = Math.max(0, Math.min(...places, text.length) - before);
         // Not in the middle of a Latin word.

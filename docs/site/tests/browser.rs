@@ -100,6 +100,8 @@ fn a_search_finds_words_within_sentences_and_leads_to_them() {
         (Language::English, "listen()", "listen"),
         (Language::English, "epoll_wait(2)", "epoll_wait"),
         (Language::English, "backpressure", "back-pressure"),
+        // Not in “network” or “set”.
+        (Language::English, "ET", "LT or ET"),
         // Somebody may mean the sign.
         (Language::English, "?", "?"),
     ] {
