@@ -1,7 +1,7 @@
 //! Two sockets, and each one's fate is the other's.
 
 use judge::dial::PATIENCE;
-use judge::process::{observe, soon};
+use judge::process::observe;
 use judge::rig::{Rig, connect, read_text};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -141,7 +141,9 @@ fn a_client_that_has_ended_is_read_when_there_is_room_again() {
     socket2::SockRef::from(&client).set_linger(Some(PATIENCE)).expect("an open socket");
     let closing = thread::spawn(move || drop(client));
     let (mut all, mut piece) = (Vec::new(), vec![0; 64 << 10]);
-    while soon(Duration::from_millis(20), || closing.is_finished().then_some(())).is_none() {
+    while judge::process::soon(Duration::from_millis(20), || closing.is_finished().then_some(()))
+        .is_none()
+    {
         server.read_exact(&mut piece).expect("it is handed on");
         all.extend_from_slice(&piece);
     }
