@@ -34,6 +34,7 @@ const SKELETONS: &[Declared] = &[
     ("poll", &["echo"], &["addresses", "closed_output"]),
     ("selectors", &["echo"], &["addresses", "closed_output"]),
     ("coroutines", &["interleaved"], &["echo", "asleep_in"]),
+    ("proxy", &["half_close", "data_with_fin", "resets", "never_reads"], &["echo", "asleep_in"]),
     #[cfg(target_os = "linux")]
     ("epoll", &["echo", "stop_continue"], &["addresses"]),
     #[cfg(target_os = "linux")]
@@ -143,7 +144,7 @@ fn the_list_has_each_exercise_in_the_order_of_the_course() {
         let lines: Vec<&str> = stdout.lines().collect();
         assert!(lines[0].starts_with("blocking ") && lines[0].contains(first), "{stdout}");
         assert!(lines.iter().all(|line| line.contains("/examples/exercise_")), "{stdout}");
-        assert_eq!(lines.len(), 8, "{stdout}");
+        assert_eq!(lines.len(), 9, "{stdout}");
     }
 }
 

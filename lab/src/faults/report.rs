@@ -1,7 +1,7 @@
 //! What `lab faults` says: the change, what the checks saw with it, and what they see without.
 
 use super::copy::Change;
-use super::known::{CHAPTER, KINDS, Mistake};
+use super::known::{KINDS, Mistake};
 use super::{Outcome, known};
 use console::Style;
 use judge::check::programs::Program;
@@ -86,10 +86,11 @@ impl Report {
     pub(super) fn outcome(&self, mistake: &Mistake, outcome: Outcome) -> io::Result<()> {
         let kind = KINDS.iter().find(|kind| kind.mistakes.iter().any(|m| m.name == mistake.name));
         let section = kind.map_or("", |kind| self.language.pick(kind.section));
+        let page = kind.map_or("", |kind| kind.page);
         let (word, code) = (outcome.word(self.language), self.language.code());
         say(&match self.language {
-            Language::English => format!("{word}; see docs/{code}/{CHAPTER}, “{section}”\n"),
-            Language::Chinese => format!("{word}；见 docs/{code}/{CHAPTER} 的“{section}”\n"),
+            Language::English => format!("{word}; see docs/{code}/{page}, “{section}”\n"),
+            Language::Chinese => format!("{word}；见 docs/{code}/{page} 的“{section}”\n"),
         })
     }
 

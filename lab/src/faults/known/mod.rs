@@ -1,14 +1,15 @@
-//! The mistakes, kind by kind, in the order of the chapter.
+//! The mistakes, kind by kind, in the order of the chapters.
 
 mod endings;
 mod errors;
 mod fairness;
+mod proxies;
 mod readiness;
 mod resources;
 mod room;
 
-/// The chapter that explains them.
-pub(super) const CHAPTER: &str = "13-robust-servers.md";
+/// The chapter that explains most of them.
+const ROBUST: &str = "13-robust-servers.md";
 
 /// A mistake, and how to make it.
 pub(super) struct Mistake {
@@ -29,18 +30,25 @@ pub(super) struct Mistake {
 
 /// Mistakes of one kind.
 pub(super) struct Kind {
-    /// The heading in the chapter, in both languages.
+    /// The page that explains them.
+    pub page: &'static str,
+    /// The heading there, in both languages.
     pub section: [&'static str; 2],
     pub mistakes: &'static [Mistake],
 }
 
 pub(super) const KINDS: &[Kind] = &[
-    Kind { section: ["Endings", "结束"], mistakes: endings::MISTAKES },
-    Kind { section: ["Errors", "错误"], mistakes: errors::MISTAKES },
-    Kind { section: ["Room", "空间"], mistakes: room::MISTAKES },
-    Kind { section: ["Readiness", "就绪"], mistakes: readiness::MISTAKES },
-    Kind { section: ["Fairness", "公平"], mistakes: fairness::MISTAKES },
-    Kind { section: ["Resources", "资源"], mistakes: resources::MISTAKES },
+    Kind { page: ROBUST, section: ["Endings", "结束"], mistakes: endings::MISTAKES },
+    Kind { page: ROBUST, section: ["Errors", "错误"], mistakes: errors::MISTAKES },
+    Kind { page: ROBUST, section: ["Room", "空间"], mistakes: room::MISTAKES },
+    Kind { page: ROBUST, section: ["Readiness", "就绪"], mistakes: readiness::MISTAKES },
+    Kind { page: ROBUST, section: ["Fairness", "公平"], mistakes: fairness::MISTAKES },
+    Kind { page: ROBUST, section: ["Resources", "资源"], mistakes: resources::MISTAKES },
+    Kind {
+        page: "19-proxy.md",
+        section: ["Where it breaks", "会在哪里出问题"],
+        mistakes: proxies::MISTAKES,
+    },
 ];
 
 pub(super) fn all() -> impl Iterator<Item = &'static Mistake> {
