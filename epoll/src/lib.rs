@@ -1,4 +1,4 @@
-//! epoll(7) as the three programs of this package use it. On a system that has none the same names
+//! epoll(7) as the programs of this package use it. On a system that has none the same names
 //! stand for a refusal in words, so that the programs build everywhere.
 
 use slotmap::{DefaultKey, Key, KeyData};

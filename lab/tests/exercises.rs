@@ -35,6 +35,7 @@ const SKELETONS: &[Declared] = &[
     ("selectors", &["echo"], &["addresses", "closed_output"]),
     ("coroutines", &["interleaved"], &["echo", "asleep_in"]),
     ("deadlines", &["silent", "slow_message", "unread_answers"], &["echo", "half_close"]),
+    ("proxy", &["half_close", "data_with_fin", "resets", "never_reads"], &["echo", "asleep_in"]),
     #[cfg(target_os = "linux")]
     ("epoll", &["echo", "stop_continue"], &["addresses"]),
     #[cfg(target_os = "linux")]
@@ -144,7 +145,7 @@ fn the_list_has_each_exercise_in_the_order_of_the_course() {
         let lines: Vec<&str> = stdout.lines().collect();
         assert!(lines[0].starts_with("blocking ") && lines[0].contains(first), "{stdout}");
         assert!(lines.iter().all(|line| line.contains("/examples/exercise_")), "{stdout}");
-        assert_eq!(lines.len(), 9, "{stdout}");
+        assert_eq!(lines.len(), 10, "{stdout}");
     }
 }
 

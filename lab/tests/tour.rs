@@ -162,7 +162,9 @@ fn all_that_are_listed_can_be_toured() {
         // A container may forbid io_uring; then the program says so, and that is all there is.
         let tried = lab(&[name]).output().expect("it starts");
         if !String::from_utf8_lossy(&tried.stderr).contains("io_uring") {
-            in_order(&tour(&[name]), &["A connects", "A sends b'hello'", "A receives b'hello'"]);
+            // One that speaks frames or lines gets and sends more than the text.
+            let steps = ["A connects", "A sends", "hello", "A receives", "hello"];
+            in_order(&tour(&[name]), &steps);
         }
     }
 }

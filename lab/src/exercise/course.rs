@@ -36,6 +36,8 @@ const ASIDE: &[(&str, &str, &str)] = &[
     ("nonblocking", "echo", "a-new-client"),
     ("nonblocking", "no_delay", "asking-less-often"),
     ("poll", "out_of_descriptors", "the-wait"),
+    ("proxy", "resets", "a-side-breaks"),
+    ("proxy", "never_reads", "which-side-is-read"),
     ("coroutines", "no_delay", "recv-and-its-wait"),
     ("coroutines", "flooder", "where-it-breaks"),
 ];
@@ -174,6 +176,20 @@ pub(crate) const EXERCISES: &[Exercise] = &[
             answer: "16-frames#the-server",
             watch: "05-poll#what-to-watch-for",
             close: "05-poll#what-the-flags-mean",
+        },
+    },
+    Exercise {
+        name: "proxy",
+        chapter: "19-proxy",
+        task: ["the ends, what breaks, and who does not read", "两边的结束、一边出错、一边不读"],
+        solution: "poll/src/bin/proxy.rs",
+        parts: Parts {
+            wait: "the-wait",
+            accept: "a-pair",
+            receive: "handing-on",
+            answer: "handing-on",
+            watch: "the-wait",
+            close: "an-end-is-handed-on",
         },
     },
 ];

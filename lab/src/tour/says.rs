@@ -34,6 +34,10 @@ const EDGE: Says = Says {
     ..LOOP
 };
 
+/// It connects on, too.
+const PROXY: Says =
+    Says { connected: &[&["new connection from {P}", "connected to", "waiting for"]], ..LOOP };
+
 /// It asks all the time and says nothing of it.
 const NONBLOCKING: Says = Says {
     started: &[&["listening on"]],
@@ -78,6 +82,7 @@ impl Says {
     pub(super) fn of(row: &Program) -> &'static Self {
         match row.binary {
             "epoll_edge" => &EDGE,
+            "proxy" => &PROXY,
             "nonblocking" => &NONBLOCKING,
             "blocking" => &BLOCKING,
             "thread_per_connection" | "thread_pool" => &THREADS,

@@ -4,7 +4,9 @@
 use super::says::{Expected, Says, has, stamped};
 use super::screen::Screen;
 use common::{python_bytes, reason};
+use judge::check::client::Answer;
 use judge::check::programs::Program;
+use judge::check::server::Server;
 use judge::check::subject::Subject;
 use judge::ended::Ended;
 use judge::language::Language;
@@ -48,6 +50,10 @@ pub(super) struct Stage {
     paused: Duration,
     began: Instant,
     process: Process,
+    /// What it hands on to.
+    _behind: Option<Server>,
+    /// What a message looks like to the server, and its answer.
+    answer: Answer,
     says: &'static Says,
     /// What the server said, and when it arrived here.
     lines: Receiver<(Instant, String)>,
@@ -70,6 +76,7 @@ impl Stage {
         }
         let mut command = ["/bin/sh", "-c", ONE_PIPE, "sh"].map(OsString::from).to_vec();
         command.extend(subject.command(true, None));
+        let behind = Server::behind(subject, &mut command)?;
         let began = Instant::now();
         let mut process = Process::start(&command, None)?;
         let output = process.child.stdout.take().expect("it is piped");
@@ -81,6 +88,8 @@ impl Stage {
             paused: Duration::ZERO,
             began,
             process,
+            _behind: behind,
+            answer: subject.answer,
             says: Says::of(row),
             lines: stamped(output),
             addr: None,
@@ -141,11 +150,22 @@ impl Stage {
 
     /// A client sends, and nothing is waited for.
     pub(super) fn sends(&mut self, client: &mut Client, message: &str) -> Played {
-        let (name, bytes) = (client.name, python_bytes(message.as_bytes()));
+        let message = self.framed(message);
+        let (name, bytes) = (client.name, python_bytes(&message));
         // Before the call: after it the server's line may be here already.
         let at = self.now()?;
         self.client_line(at, &format!("{name} sends {bytes}"), &format!("{name} 发送 {bytes}"))?;
-        client.socket.write_all(message.as_bytes()).or_else(|error| self.lost(name, &error))
+        client.socket.write_all(&message).or_else(|error| self.lost(name, &error))
+    }
+
+    /// The bytes of a message, as this server wants them.
+    fn framed(&self, message: &str) -> Vec<u8> {
+        let length = u32::try_from(message.len()).expect("it is short").to_be_bytes();
+        match self.answer {
+            Answer::Echo | Answer::Upper => message.into(),
+            Answer::Frames => [&length, message.as_bytes()].concat(),
+            Answer::Lines => [message.as_bytes(), b"\n"].concat(),
+        }
     }
 
     /// The server has answered a client.
@@ -155,7 +175,7 @@ impl Stage {
 
     /// A client reads the answer, to its last byte.
     pub(super) fn receives(&mut self, client: &mut Client, message: &str) -> Played {
-        let (name, mut answer) = (client.name, vec![0; message.len()]);
+        let (name, mut answer) = (client.name, self.framed(message));
         let read = client.socket.set_read_timeout(Some(self.left()));
         let read = read.and_then(|()| client.socket.read_exact(&mut answer));
         read.or_else(|error| self.lost(name, &error))?;

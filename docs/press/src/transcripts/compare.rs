@@ -10,6 +10,8 @@ const BEFORE_A_PORT: [&str; 3] = ["127.0.0.1:", "htons(", "'127.0.0.1', "];
 
 /// The port that the pages use; those of the clients are the system's choice.
 pub(super) const PORT: &str = "8001";
+/// That of the server behind a proxy.
+pub(super) const PORT_BEHIND: &str = "8002";
 
 /// Where a page and a run part.
 #[derive(Debug, Eq, PartialEq)]
@@ -119,7 +121,9 @@ fn canonical(lines: &[&str], any: bool) -> Vec<String> {
             return line.split_whitespace().collect::<Vec<_>>().join(" ");
         }
         let line = map_numbers(line, |before, number| {
-            if number == PORT || !BEFORE_A_PORT.iter().any(|words| before.ends_with(words)) {
+            if [PORT, PORT_BEHIND].contains(&number)
+                || !BEFORE_A_PORT.iter().any(|words| before.ends_with(words))
+            {
                 return number.to_owned();
             }
             let known = ports.iter().position(|port| port == number);

@@ -5,8 +5,10 @@
 //! <!-- run: strace -e trace=poll,recvfrom poll --quiet | a connects; a resets -->
 //! <!-- run, any numbers: nonblocking | a connects; a leaves -->
 //! <!-- output -->
+//! <!-- run: proxy --to poll | a connects; a says hello; a leaves -->
 //! ```
 //!
+//! What a program hands on to (`--to`) is started before it, and is called 127.0.0.1:8002.
 //! A client has one letter. In what it says, `\n` is a newline, and `\x05` the byte of that number.
 //! `server stops` and `server continues` are Ctrl-Z and fg. `runs` is another program, with the
 //! server's address in front of its arguments; `unseen` does not show it.
@@ -36,6 +38,8 @@ pub(super) struct Run {
     pub tracer: Vec<String>,
     pub program: Program,
     pub args: Vec<String>,
+    /// What stands for an address behind `--to`, at this place among the arguments.
+    pub behind: Option<(usize, Program)>,
     pub steps: Vec<Step>,
 }
 
@@ -107,7 +111,11 @@ fn run(text: &str, packages: &[Package]) -> Result<Run, String> {
     let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
     let steps = steps.split(';').map(str::trim).filter(|step| !step.is_empty());
     let steps: Result<Vec<_>, _> = steps.map(|text| step(text, packages)).collect();
-    Ok(Run { tracer: owned(&words[..at]), program, args: owned(&words[at + 1..]), steps: steps? })
+    let args = &words[at + 1..];
+    let to = args.iter().position(|&word| word == "--to").map(|to| to + 1);
+    let behind = to.and_then(|to| Some((to, named(args.get(to)?, packages).ok()?)));
+    let (tracer, args) = (owned(&words[..at]), owned(args));
+    Ok(Run { tracer, program, args, behind, steps: steps? })
 }
 
 fn named(name: &str, packages: &[Package]) -> Result<Program, String> {
@@ -209,6 +217,14 @@ mod tests {
         let Source::Run(run) = script.source else { panic!("a run") };
         assert_eq!(run.tracer, ["strace", "-e", "trace=poll,select"]);
         assert_eq!((run.program.binary.as_str(), run.args), ("poll", vec!["--quiet".to_owned()]));
+    }
+
+    #[test]
+    fn what_it_hands_on_to_is_a_program_too() {
+        let script = read("run: proxy --quiet --to poll").expect("known");
+        let Source::Run(run) = script.source else { panic!("a run") };
+        let behind = run.behind.map(|(at, program)| (at, program.binary));
+        assert_eq!(behind, Some((2, "poll".to_owned())));
     }
 
     #[test]

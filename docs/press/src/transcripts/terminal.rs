@@ -1,6 +1,6 @@
 //! A script played for real: what a terminal would show, outputs and what is typed, in its order.
 
-use super::compare::{PORT, map_numbers};
+use super::compare::{PORT, PORT_BEHIND, map_numbers};
 use super::script::{Program, Run, Step};
 use claims::measure::strace::Strace;
 use common::reason;
@@ -13,7 +13,7 @@ use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -77,7 +77,14 @@ pub(super) fn played(script: &Run, quiet: Duration) -> Seen {
     command.extend(script.tracer.iter().map(OsString::from));
     command.push(path(&script.program)?);
     command.extend(["--addr", "127.0.0.1:0"].map(OsString::from));
-    command.extend(script.args.iter().map(OsString::from));
+    let mut args = script.args.clone();
+    let behind = script.behind.as_ref().map(|(at, program)| {
+        let (server, addr) = behind(program)?;
+        args[*at] = addr.to_string();
+        Ok::<_, Fault>((server, addr))
+    });
+    let behind = behind.transpose()?;
+    command.extend(args.iter().map(OsString::from));
     let mut process = Process::start(&command, None)?;
     let screen = Screen::default();
     let mut output = process.child.stdout.take().expect("it is piped");
@@ -102,7 +109,23 @@ pub(super) fn played(script: &Run, quiet: Duration) -> Seen {
         }
     }
     // Before it is killed: strace would have a last word on that.
-    Ok(numbered(&stage.screen.text(), addr.port()))
+    let text = numbered(&stage.screen.text(), addr.port(), PORT);
+    Ok(match behind {
+        Some((_server, addr)) => numbered(&text, addr.port(), PORT_BEHIND),
+        None => text,
+    })
+}
+
+/// Starts what the program hands on to, and says where it listens. The screen does not show it.
+fn behind(program: &Program) -> Result<(Process, SocketAddr), Fault> {
+    let command = [path(program)?, "--quiet".into(), "--addr".into(), "127.0.0.1:0".into()];
+    let mut process = Process::start(&command, None)?;
+    let mut line = String::new();
+    let output = process.child.stdout.take().expect("it is piped");
+    let read = BufReader::new(output).read_line(&mut line);
+    read.map_err(|error| Fault::Short(reason(&error)))?;
+    let addr = listening(&line).ok_or_else(|| format!("{} does not listen", program.binary))?;
+    Ok((process, addr))
 }
 
 /// The program's keyboard.
@@ -253,7 +276,7 @@ fn path(program: &Program) -> Result<OsString, Fault> {
 }
 
 /// The text with the port of the pages in place of the one that the server was given.
-fn numbered(text: &str, port: u16) -> String {
+fn numbered(text: &str, port: u16, shown: &str) -> String {
     let port = port.to_string();
-    map_numbers(text, |_, number| if number == port { PORT } else { number }.to_owned())
+    map_numbers(text, |_, number| if number == port { shown } else { number }.to_owned())
 }

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Watch which loop gets which client: each line of narration begins with its thread's name. With
-//! `shared` a single client wakes every loop that sleeps, and all but one find nothing.
+//! `shared` a client wakes every loop that sleeps. You seldom see that here: epoll_wait looks again
+//! before it returns, finds the client gone, and sleeps. `lab claims herd` counts the wake-ups.
 //!
 //! Limits: Linux only. A client never moves to another loop, so one loop can be busy while the
 //! others sleep. With `own`, a second server of the same user can have the same port by mistake,
@@ -100,7 +101,7 @@ fn serve(args: &Args) -> io::Result<()> {
         How::Oneshot => oneshot::threads(&listener, args)?,
     };
     listener.announce()?;
-    // From here on each loop has its own share of the listener, or the only one.
+    // The threads have descriptors of their own for it. This one is not used any more.
     drop(listener);
 
     let (ended, first) = mpsc::channel();
@@ -115,7 +116,7 @@ fn serve(args: &Args) -> io::Result<()> {
             explained(&error, format!("cannot start a thread: {} ({advice})", reason(&error)))
         })?;
     }
-    first.recv().expect("a sender is still here")
+    first.recv().expect("this function has a sender itself")
 }
 
 /// What a thread is called in the narration, and what it does.
@@ -213,7 +214,8 @@ impl AsFd for Door {
     }
 }
 
-/// One loop with its own epoll and its own clients: as `epoll_direct`, except for the door.
+/// One loop with its own epoll and its own clients: as `epoll_direct`, except for
+/// the door, through which new clients come.
 struct Loop {
     door: Door,
     epoll: Epoll,
@@ -266,7 +268,7 @@ impl Loop {
         Ok(&batch[..count])
     }
 
-    /// Somebody is at the door.
+    /// The door is ready: a client at the listener, or clients in the inbox.
     fn welcome(&mut self) {
         match &self.door {
             Door::Listener(listener) => match listener.accept() {
@@ -277,11 +279,13 @@ impl Loop {
                 Err(error) => listener.failed(&error),
             },
             Door::Inbox { clients, woken } => {
-                // Sets the counter back to zero, or epoll would report it again. Then all who are
-                // there: one wake-up may stand for several clients.
+                // Sets the counter back to zero, or epoll would report it again. Only then are the
+                // clients taken, all of them, for one wake-up may stand for several. The other way
+                // round, a client that comes in between would lose its wake-up.
                 let _ = woken.read();
                 for connection in clients.try_iter().collect::<Vec<_>>() {
-                    // It was accepted by a thread that may sleep. This one may not.
+                    // The accepting thread may sleep in accept, so its connections block, too. This
+                    // thread may sleep in epoll_wait only.
                     match connection.set_nonblocking(true) {
                         Ok(()) => self.add(connection),
                         Err(error) => info!("lost {}: {}", connection.peer(), reason(&error)),

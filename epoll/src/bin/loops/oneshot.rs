@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What all threads have in common.
 ///
 /// The table is locked to find, add or remove a client. Each client, and the listener, has a lock
-/// of its own, which is held while a thread works on it. Rust asks for these; with EPOLLONESHOT no
-/// thread ever waits for one, because a second thread is not told.
+/// of its own, which is held while a thread works on it. Rust asks for these. EPOLLONESHOT makes
+/// them nearly free: a second thread is told of the client only when the first has called
+/// EPOLL_CTL_MOD, its last step before it lets go of the lock.
 struct Shared {
     listener: Mutex<Listener>,
     epoll: Epoll,
@@ -55,7 +56,7 @@ impl Shared {
         loop {
             info!("waiting for the next event");
             match self.epoll.wait(&mut batch, epoll::timeout(None)) {
-                // A time-out, or a signal came first; even SIGSTOP and SIGCONT.
+                // No event: a signal came first, even SIGSTOP and SIGCONT. (0 would be a time-out.)
                 Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),

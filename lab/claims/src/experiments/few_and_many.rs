@@ -1,12 +1,12 @@
 //! A thread for each client against one thread for all: for one client, and for hundreds.
 
 use super::looks::micros;
+use super::threads;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
 use crate::measure::{Cpus, Load, Series, Target, crowd, load};
 use judge::check::server::Server;
 use judge::check::suite::descriptor_limit;
 use judge::process::observe;
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -236,13 +236,7 @@ impl Figures {
 
 /// How often the threads that live have gone to sleep so far.
 fn sleeps(pid: i32) -> u64 {
-    let of = |task: i32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/task/{task}/status")).ok()?;
-        let count =
-            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        count.trim().parse::<u64>().ok()
-    };
-    observe::tasks(pid).into_iter().filter_map(of).sum()
+    observe::tasks(pid).into_iter().filter_map(|thread| threads::sleeps(pid, thread)).sum()
 }
 
 fn not_seen() -> Unable {

@@ -13,13 +13,19 @@ mod endings;
 mod epoll_calls;
 mod epoll_corners;
 mod few_and_many;
+mod herd;
 mod idle_cost;
 mod inherit;
 mod leaving;
 mod limits;
 mod looks;
+mod loops_cores;
 mod no_accept;
+#[cfg(target_os = "linux")]
+mod one_epoll;
 mod order;
+#[cfg(target_os = "linux")]
+mod own_port;
 mod pause;
 mod pool;
 mod promises;
@@ -101,6 +107,8 @@ pub(super) const EXPERIMENTS: &[&Experiment] = &[
     &idle_cost::IDLE_COST,
     &idle_cost::COPYING_OR_ASKING,
     &few_and_many::FEW_AND_MANY,
+    &herd::HERD,
+    &loops_cores::LOOPS_CORES,
 ];
 
 /// For the experiments' own tests: what they find is what the course says, and they can see here.

@@ -85,6 +85,13 @@ pub(super) fn falls_asleep_in(thread: i32, call: &str) -> Result<(), Unable> {
     asleep.ok_or_else(|| format!("it does not sleep in {call}").into())
 }
 
+/// How often a thread of a process has gone to sleep so far: its voluntary context switches.
+pub(super) fn sleeps(process: i32, thread: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/task/{thread}/status")).ok()?;
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    count.trim().parse().ok()
+}
+
 /// The third field. The second is a name in parentheses that may itself contain some.
 fn letter(stat: &str) -> Option<char> {
     stat[stat.rfind(')')? + 1..].trim_start().chars().next()

@@ -11,6 +11,7 @@ use crate::dial::{addresses, dial, serving};
 use crate::language::{Language, Words, said};
 use crate::process::observe;
 use crate::process::{Process, Stray, soon, typed};
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -135,12 +136,7 @@ impl Server {
             }
         }
         let mut command = subject.command(start.narrating, start.port);
-        let behind = subject.behind.map(Self::behind).transpose()?;
-        if let Some(behind) = &behind {
-            if let Some(to) = command.iter().position(|word| word == "--to") {
-                command[to + 1] = behind.addr.to_string().into();
-            }
-        }
+        let behind = Self::behind(subject, &mut command)?;
         let began = Instant::now();
         let mut process = Process::start(&command, start.files)?;
         let mut output = Output::of(&mut process);
@@ -200,13 +196,23 @@ impl Server {
         }
     }
 
-    /// A program of the course that the server under judgement hands on to.
-    fn behind(name: &'static str) -> Result<Self, String> {
+    /// Starts the program of the course that a server hands on to, if it does, and puts its address
+    /// into the server's command.
+    ///
+    /// # Errors
+    ///
+    /// In words, if it cannot be built or does not start.
+    pub fn behind(subject: &Subject, command: &mut [OsString]) -> Result<Option<Self>, String> {
+        let Some(name) = subject.behind else { return Ok(None) };
         let row = answering(name)?;
         // Asked once: each check starts it again.
         static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let binary = BUILT.get_or_init(|| built(row.package, row.binary)).clone()?;
-        Self::try_start(&row.subject(&binary), Start::default())
+        let behind = Self::try_start(&row.subject(&binary), Start::default())?;
+        if let Some(to) = command.iter().position(|word| word == "--to") {
+            command[to + 1] = behind.addr.to_string().into();
+        }
+        Ok(Some(behind))
     }
 
     /// How long another start of the same server may take: `patience`, and what it takes by itself,

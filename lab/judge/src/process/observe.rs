@@ -115,6 +115,11 @@ pub fn memory(pid: i32) -> Option<u64> {
     sum(pid, |pid| kib(&read(&format!("/proc/{pid}/status"))?, "VmRSS:"))
 }
 
+/// The most that was resident at any time, in bytes.
+pub fn peak_memory(pid: i32) -> Option<u64> {
+    sum(pid, |pid| kib(&read(&format!("/proc/{pid}/status"))?, "VmHWM:"))
+}
+
 /// The process's part of the memory: what it shares with others counts for each of them in part
 /// (Pss, proc(5)). Without it, forked processes would count the same pages again and again.
 pub fn memory_share(pid: i32) -> Option<u64> {

@@ -5,6 +5,7 @@ mod endings;
 mod errors;
 mod fairness;
 mod messages;
+mod proxies;
 mod readiness;
 mod resources;
 mod room;
@@ -54,6 +55,11 @@ pub(super) const KINDS: &[Kind] = &[
         page: "17-deadlines.md",
         section: ["Where it breaks", "会在哪里出问题"],
         mistakes: deadlines::MISTAKES,
+    },
+    Kind {
+        page: "19-proxy.md",
+        section: ["Where it breaks", "会在哪里出问题"],
+        mistakes: proxies::MISTAKES,
     },
 ];
 

@@ -70,6 +70,42 @@ pub(super) const MISTAKES: &[Mistake] = &[
         checks: &["interleaved"],
     },
     Mistake {
+        name: "once_and_never_again",
+        program: "loops_oneshot",
+        file: "epoll/src/bin/loops/oneshot.rs",
+        before: "        if connection.is_finished() {
+            return;
+        }
+",
+        after: "        if connection.is_finished() || !connection.wants_write() {
+            return;
+        }
+",
+        wrong: [
+            "EPOLLONESHOT, and EPOLL_CTL_MOD only when the interest changes, as without it: the \
+             client's second message is never reported",
+            "用了 EPOLLONESHOT，却像没用时那样，关注变了才调用 EPOLL_CTL_MOD：客户端的第二条消息永远不会\
+             报告",
+        ],
+        notes: "",
+        checks: &["echo"],
+    },
+    Mistake {
+        name: "wake_up_unread",
+        program: "loops_handed",
+        file: "epoll/src/bin/loops/main.rs",
+        before: "                let _ = woken.read();
+",
+        after: "                let _ = woken;
+",
+        wrong: [
+            "what woke the loop is never read: the eventfd stays readable, and the wait never waits",
+            "唤醒循环的 eventfd 从不读：它一直可读，等待从不等待",
+        ],
+        notes: "",
+        checks: &["idle_cpu"],
+    },
+    Mistake {
         name: "one_recv_one_message",
         program: "thread_per_connection",
         file: "common/src/connection.rs",
