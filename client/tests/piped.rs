@@ -21,6 +21,29 @@ fn a_last_line_without_newline_is_a_line_and_an_empty_line_is_nothing() {
     assert_eq!(ended.ok(), b"firstlast");
 }
 
+/// With `--framing` a line is a message: an empty one too, and the last one without its newline.
+#[test]
+fn lines_are_messages_both_ways() {
+    let expected = b"\0\0\0\x05hello\0\0\0\0\0\0\0\x04last";
+    let address = server(move |mut client| {
+        let mut sent = Vec::new();
+        client.read_to_end(&mut sent).expect("an end of input");
+        assert_eq!(sent, expected);
+        // A message in pieces, and then two at once.
+        client.write_all(&sent[..7]).expect("half-closed");
+        client.write_all(&sent[7..]).expect("half-closed");
+    });
+    let args = ["--addr", &address, "--framing", "length"];
+    assert_eq!(run(CLIENT, &args, b"hello\n\nlast").ok(), b"hello\n\nlast\n");
+}
+
+#[test]
+fn a_message_longer_than_the_client_takes_is_said_in_words() {
+    let address = server(|mut client| client.write_all(&[0xff; 4]).expect("connected"));
+    let ended = run(CLIENT, &["--addr", &address, "--framing", "length"], b"");
+    ended.says(1, "client: a message of 4294967295 bytes is announced, and this client takes");
+}
+
 /// To close instead of shutting down would lose the whole answer; to leave at the end of the
 /// input, before the server's own end, would lose what is still on its way.
 #[test]
