@@ -27,14 +27,12 @@ pub(super) fn findings() -> Result<[Finding; 2], Unable> {
     let (level, edge, once) = (together(LEVEL)?, together(EDGE)?, together(ONCE)?);
     let (level_order, edge_order, once_order) = (order(LEVEL)?, order(EDGE)?, order(ONCE)?);
     let in_order = String::from_utf8_lossy(BYTES);
-    let held_up = "2341";
     let (one, four) = (&level[0], &edge[THREADS - 1]);
     Ok([
         Finding::new(
-            level == [THREADS; 4]
-                && edge == [1, 2, 3, 4]
-                && level_order == held_up
-                && edge_order == held_up,
+            // How many of the threads the scheduler lets in is not promised; one more than one
+            // refutes it.
+            level[0] > 1 && *four > 1 && level_order != in_order && edge_order != in_order,
             format!(
                 "{THREADS} threads wait. Level: one unread byte brings {one} of them into the \
                  handler of one client. Edge: {THREADS} bytes, one by one, bring {four}. If the thread \
