@@ -16,24 +16,24 @@ pub enum Framing {
 const HEADER: usize = 4;
 
 impl Framing {
-    /// Appends a message with what tells its end. `write` appends the message itself.
+    /// Appends a message with what tells its end. `message` appends the message itself.
     ///
     /// # Panics
     ///
-    /// If the message is longer than four bytes can say. The limit of an [`Inbox`] is below that.
-    pub fn append(self, bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    /// If the message's length does not fit into four bytes.
+    pub fn append(self, bytes: &mut Vec<u8>, message: impl FnOnce(&mut Vec<u8>)) {
         let header = bytes.len();
         match self {
             Self::Length => {
                 // The length is known only when the message stands there.
                 bytes.extend([0; HEADER]);
-                let message = bytes.len();
-                write(bytes);
-                let length = u32::try_from(bytes.len() - message).expect("below 4 GiB");
-                bytes[header..message].copy_from_slice(&length.to_be_bytes());
+                let begin = bytes.len();
+                message(bytes);
+                let length = u32::try_from(bytes.len() - begin).expect("below 4 GiB");
+                bytes[header..begin].copy_from_slice(&length.to_be_bytes());
             }
             Self::Lines => {
-                write(bytes);
+                message(bytes);
                 bytes.push(b'\n');
             }
         }
@@ -70,8 +70,8 @@ pub struct Inbox {
     bytes: Vec<u8>,
     /// How much of the front of `bytes` has been taken out already.
     taken: usize,
-    /// Up to here there is no newline. A long line that comes in small pieces would otherwise be
-    /// searched from its beginning for each of them.
+    /// Up to here there is no newline; never before `taken`. Without it, a long line that comes in
+    /// small pieces would be searched from its beginning for each of them.
     searched: usize,
 }
 
@@ -86,7 +86,7 @@ impl Inbox {
     pub fn push(&mut self, received: &[u8]) {
         // Once for each recv, and not for each message: what was taken out is dropped.
         self.bytes.drain(..self.taken);
-        self.searched -= self.taken.min(self.searched);
+        self.searched -= self.taken;
         self.taken = 0;
         self.bytes.extend_from_slice(received);
     }

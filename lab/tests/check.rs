@@ -87,6 +87,14 @@ fn output(mut command: Command) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
+/// A check that was named and is passed over would look as if it held.
+#[test]
+fn what_is_named_is_asked_of_any_server() {
+    let (status, stdout, _) = output(judging("exact", &["--only", "silent"]));
+    assert_eq!(status, Some(1), "{stdout}");
+    assert!(stdout.contains("short   silent") && stdout.contains("1 server, 1 check:"), "{stdout}");
+}
+
 #[test]
 fn a_good_server_holds() {
     let only = ["--only", "echo", "--only", "half_close", "--only", "data_with_fin"];

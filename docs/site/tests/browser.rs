@@ -155,7 +155,8 @@ fn a_search_in_the_address_is_answered() {
     ] {
         browser.open(&file(language, "index.html"), &format!("?search={query}"));
         browser.wait_for(&format!(
-            "document.getElementById('mdbook-searchresults-header').textContent.includes('{answer}')"
+            "document.getElementById('mdbook-searchresults-header')\
+             .textContent.includes('{answer}')"
         ));
         let results = browser.eval("document.querySelectorAll('#mdbook-searchresults li').length");
         assert_eq!(results != 0, found, "{query}: {results}");
@@ -199,7 +200,13 @@ fn every_figure_is_shown_in_the_colours_of_its_page() {
             assert_eq!(wrong_figures(&mut browser, theme), json!([]), "{} {theme}", page.display());
         }
         shown += browser.eval("document.querySelectorAll('.figure').length").as_u64().unwrap_or(0);
-        assert_eq!(browser.eval("document.querySelectorAll('main img').length - 2 * document.querySelectorAll('.figure').length"), 0);
+        assert_eq!(
+            browser.eval(
+                "document.querySelectorAll('main img').length \
+                 - 2 * document.querySelectorAll('.figure').length"
+            ),
+            0
+        );
     }
     assert!(shown > 10, "{shown} figures in the whole course?");
     browser.assert_content();
@@ -281,7 +288,8 @@ fn every_source_link_leads_to_the_file() {
     for (language, page) in pages() {
         browser.open(&page, "");
         let links = browser.eval(
-            "Array.from(document.querySelectorAll(\"main a[href^='source/']\"), a => a.getAttribute('href'))",
+            "Array.from(document.querySelectorAll(\"main a[href^='source/']\"), \
+             a => a.getAttribute('href'))",
         );
         let links = links.as_array().cloned().unwrap_or_default();
         linked

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     common::outcome(serve(&args))
 }
 
-/// The loop of `poll`, and the deadlines behind what is ready.
+/// The loop of `poll`, and after what is ready, the deadlines.
 fn serve(args: &Args) -> io::Result<()> {
     let listener = common::listen(&args.server)?;
     // No call in the loop may wait except poll: the others would wait with it.
@@ -86,7 +86,7 @@ fn serve(args: &Args) -> io::Result<()> {
             server.clients[n].handle(flags, now, &mut buffer, args.reply);
             server.watch_the_clock(n, &args.limits);
         }
-        // Behind what is ready: a message that has come is not late, even if we are.
+        // After what is ready: a message that has come is not late, even if we are.
         server.close_who_is_late(now, &args.limits);
         server.remove_closed();
         if ready.new_client {
@@ -101,7 +101,7 @@ struct Server {
     /// Each client gets a number that no other had. Its position changes when others leave.
     clients_so_far: u64,
     /// When to look at which client: one entry for each, the nearest first. A heap would find the
-    /// nearest as fast, but cannot give up an entry in its middle when a client leaves.
+    /// nearest as fast, but to take an entry out of its middle it would have to know its place.
     deadlines: BTreeSet<(Instant, u64)>,
 }
 
@@ -114,7 +114,7 @@ struct Client {
     heard: Instant,
     /// When the first byte came of the message that is not yet whole.
     begun: Instant,
-    /// When its kernel last took a byte of its answers, or the first was queued.
+    /// When the kernel last took a byte of its answers, or the first was queued.
     taken: Instant,
     /// Its entry in `deadlines`. Not later than its deadline; often earlier.
     noted: Instant,

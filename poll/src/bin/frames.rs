@@ -15,8 +15,8 @@
 //! Watch `received` and `message` in the narration. With `--chunk 3` a message takes several recv,
 //! and a pasted text of many lines brings many messages with one.
 //!
-//! Limits: a message may have `--limit` bytes. Who announces more is refused: nothing more is
-//! received from that client, and it is closed once its answers are sent. If it has sent more than
+//! Limits: a message may have `--limit` bytes. A client that announces more is refused: nothing
+//! more is received from it, and it is closed once its answers are sent. If it has sent more than
 //! was received, the close becomes a reset, and may cost it the last answers.
 
 use clap::Parser;
@@ -153,8 +153,8 @@ impl Client {
         }
     }
 
-    /// Answers all messages that are whole now. A recv brings at most `--chunk` bytes, so there
-    /// cannot be many more answers than that.
+    /// Answers all messages that are whole now. A recv brings at most `--chunk` bytes, and each
+    /// message takes one of them at least, so this loop ends soon.
     fn answer(&mut self, args: &Args) {
         let Self { connection, inbox } = self;
         let peer = connection.peer();

@@ -210,8 +210,8 @@ impl Pair {
         events
     }
 
-    /// What a side's flags mean. A side that is not to be read from, and has broken, says only with
-    /// POLLHUP or POLLERR that it has.
+    /// What a side's flags mean. A broken side that is not to be read from shows it by POLLHUP or
+    /// POLLERR alone.
     fn handle(&mut self, which: Which, flags: PollFlags, buffer: &mut [u8], to: &[SocketAddr]) {
         if which == Which::Server && self.connecting {
             return self.decided(to);
@@ -263,9 +263,9 @@ impl Pair {
             return false;
         }
         if !self.connecting {
-            self.server.tell_the_end_of(&self.client);
+            self.server.learn_the_end_of(&self.client);
         }
-        self.client.tell_the_end_of(&self.server);
+        self.client.learn_the_end_of(&self.server);
         let done = self.client.told && self.server.told;
         if done {
             info!("closing {}", self.client.connection.peer());
@@ -305,9 +305,9 @@ impl Side {
         }
     }
 
-    /// The other side sends no more. Once everything is handed on, this one is told. Not with a
+    /// The other side sends no more. This side is told so, once all of it is handed on. Not with a
     /// close: it may still have much to say.
-    fn tell_the_end_of(&mut self, other: &Self) {
+    fn learn_the_end_of(&mut self, other: &Self) {
         if other.connection.input_ended() && !self.told && !self.connection.wants_write() {
             info!("telling {}: no more data", self.connection.peer());
             self.told = true;

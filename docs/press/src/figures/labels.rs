@@ -255,8 +255,8 @@ pub const SIDE_TITLE: Label = both(
 pub const PHASE_2_AND_ANSWER: Label = both("2  copying, then the answer", "2  拷贝数据，然后回复");
 pub const SIDE_TO_SCALE: [Label; 2] = [
     both(
-        "To scale from the moment of sending, but no race: strace stops the program at each call, which \
-         makes",
+        "To scale from the moment of sending, but no race: strace stops the program at each call, \
+         which makes",
         "从发出消息的一刻起按比例画，但长短不代表快慢：strace 让程序在每次调用时停一下，",
     ),
     both("calls and code slower than they are.", "调用和代码都比平时慢。"),

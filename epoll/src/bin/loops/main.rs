@@ -128,17 +128,18 @@ fn a_loop(number: u16, mut of: Loop) -> Thread {
 
 /// One thread accepts and hands over: the main Reactor, and its sub Reactors.
 fn handed(listener: &Listener, args: &Args) -> io::Result<Vec<Thread>> {
-    let (mut threads, mut inboxes) = (Vec::new(), Vec::new());
+    let (mut threads, mut mailboxes) = (Vec::new(), Vec::new());
     for number in 1..=args.loops {
         let (sender, clients) = mpsc::channel();
         let woken = Arc::new(epoll::event_fd()?);
-        inboxes.push(Inbox { sender, wake: Arc::clone(&woken) });
-        let door = Door::Inbox { clients, woken };
+        mailboxes.push(Mailbox { sender, wake: Arc::clone(&woken) });
+        let door = Door::Mailbox { clients, woken };
         threads.push(a_loop(number, Loop::new(door, EpollFlags::EPOLLIN, args)?));
     }
     // This thread waits for nothing but new clients, so it may sleep in accept.
     let listener = listener.share()?;
-    threads.push(("accepting".into(), Box::new(move || accept_and_hand_over(&listener, &inboxes))));
+    threads
+        .push(("accepting".into(), Box::new(move || accept_and_hand_over(&listener, &mailboxes))));
     Ok(threads)
 }
 
@@ -175,19 +176,19 @@ fn with_a_port_in_common(first: &Listener, args: &Args) -> io::Result<Vec<Thread
 }
 
 /// Where the accepting thread leaves a client for one loop.
-struct Inbox {
+struct Mailbox {
     sender: Sender<Connection>,
     /// The loop sleeps in epoll_wait, and a channel cannot be watched. This can.
     wake: Arc<EventFd>,
 }
 
-fn accept_and_hand_over(listener: &Listener, inboxes: &[Inbox]) -> io::Result<()> {
-    let mut next_in_turn = (0..inboxes.len()).cycle();
+fn accept_and_hand_over(listener: &Listener, mailboxes: &[Mailbox]) -> io::Result<()> {
+    let mut next_in_turn = (0..mailboxes.len()).cycle();
     loop {
         let Some(connection) = listener.admit() else { continue };
         let n = next_in_turn.next().expect("there is at least one loop");
         info!("handing {} to loop {}", connection.peer(), n + 1);
-        let Inbox { sender, wake } = &inboxes[n];
+        let Mailbox { sender, wake } = &mailboxes[n];
         if sender.send(connection).is_err() {
             return Err(io::Error::other("a loop has ended"));
         }
@@ -202,20 +203,20 @@ enum Door {
     /// The loop accepts them.
     Listener(Listener),
     /// Another thread accepts them, and wakes the loop.
-    Inbox { clients: Receiver<Connection>, woken: Arc<EventFd> },
+    Mailbox { clients: Receiver<Connection>, woken: Arc<EventFd> },
 }
 
 impl AsFd for Door {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Listener(listener) => listener.as_fd(),
-            Self::Inbox { woken, .. } => woken.as_fd(),
+            Self::Mailbox { woken, .. } => woken.as_fd(),
         }
     }
 }
 
-/// One loop with its own epoll and its own clients: as `epoll_direct`, except for
-/// the door, through which new clients come.
+/// One loop with its own epoll and its own clients: as `epoll_direct`, except for the door, through
+/// which new clients come.
 struct Loop {
     door: Door,
     epoll: Epoll,
@@ -268,7 +269,7 @@ impl Loop {
         Ok(&batch[..count])
     }
 
-    /// The door is ready: a client at the listener, or clients in the inbox.
+    /// The door is ready: a client at the listener, or clients in the mailbox.
     fn welcome(&mut self) {
         match &self.door {
             Door::Listener(listener) => match listener.accept() {
@@ -278,7 +279,7 @@ impl Loop {
                 }
                 Err(error) => listener.failed(&error),
             },
-            Door::Inbox { clients, woken } => {
+            Door::Mailbox { clients, woken } => {
                 // Sets the counter back to zero, or epoll would report it again. Only then are the
                 // clients taken, all of them, for one wake-up may stand for several. The other way
                 // round, a client that comes in between would lose its wake-up.

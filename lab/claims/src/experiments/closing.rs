@@ -23,7 +23,8 @@ pub(super) const CLOSING_STATES: Experiment = Experiment {
 pub(super) const LINGER: Experiment = Experiment {
     name: "linger",
     does: [
-        "close a connection with megabytes still to be sent: without SO_LINGER, with a time, with 0",
+        "close a connection with megabytes still to be sent: without SO_LINGER, with a time, \
+         with 0",
         "还有几兆字节没发完就关闭连接：不设 SO_LINGER、时限大于 0、时限为 0",
     ],
     claims: &[

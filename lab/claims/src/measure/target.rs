@@ -4,7 +4,7 @@ use judge::built::built_to_measure;
 use judge::check::client::Answer;
 use judge::check::programs::{self, Program};
 use judge::check::server::{Server, Start};
-use judge::check::subject::{Gives, Order, Registers, Subject};
+use judge::check::subject::Subject;
 use std::ffi::OsString;
 
 /// How one server is started, again for each round.
@@ -31,21 +31,7 @@ impl Target {
 
     /// Any other echo server, that prints `listening on HOST:PORT`.
     pub fn command(name: &str, command: Vec<OsString>) -> Self {
-        let subject = Subject {
-            name: None,
-            command,
-            quiet: None,
-            addr: None,
-            answer: Answer::Echo,
-            gives: Gives::Answers,
-            ours: false,
-            asleep_in: &[],
-            order: Order::Unsaid,
-            registers: Registers::LISTENER_FIRST,
-            behind: None,
-            own_checks: &[],
-            exceptions: Vec::new(),
-        };
+        let subject = Subject::of_command(command, None, Answer::Echo);
         Self { name: name.to_owned(), subject }
     }
 

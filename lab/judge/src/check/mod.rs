@@ -7,6 +7,7 @@
 pub mod client;
 pub mod meanwhile;
 mod output;
+mod program;
 pub mod programs;
 mod ready_line;
 pub mod report;
@@ -29,7 +30,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use subject::{Gives, Order, Registers, Status, Subject};
+use subject::{Gives, Status, Subject};
 use suite::{CHECKS, Check, DEADLINES};
 
 /// Judges a server from outside, by the contract that every server of the course keeps
@@ -114,15 +115,16 @@ pub fn main(args: &CheckArgs) -> ExitCode {
 
 fn list(report: &mut Report) -> io::Result<()> {
     let spoken = Language::spoken();
-    CHECKS
-        .iter()
-        .chain(DEADLINES)
-        .try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
+    CHECKS.iter().try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))?;
+    say(&said!(
+        "\nasked of `deadlines`, and with --only of any server that takes --idle, --message and \
+         --unread:\n",
+        "\n只问 `deadlines`；用 --only 也可以问任何接受 --idle、--message、--unread 的服务端：\n"
+    ))?;
+    DEADLINES.iter().try_for_each(|check| report.listed(check.name, spoken.pick(check.teaches)))
 }
 
 fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<usize, Ended> {
-    let chosen =
-        |check: &&Check| args.only.is_empty() || args.only.iter().any(|only| only == check.name);
     for subject in subjects {
         // A command that does not run at all is one line, not one for each check.
         let note = server::tried(subject).map_err(Ended::Failed)?;
@@ -130,7 +132,7 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         if let Some(note) = note {
             say(&format!("{}\n", note.of(Language::spoken())))?;
         }
-        for check in subject.checks().filter(chosen) {
+        for check in chosen(subject, &args.only) {
             let (status, text) = while_saying(check.name.into(), || ask(subject, check));
             report.line(status, check.name, &text)?;
             if status == Status::Short {
@@ -147,6 +149,15 @@ fn judge(subjects: &[Subject], args: &CheckArgs, report: &mut Report) -> Result<
         say(&format!("{}\n", words.of(Language::spoken())))?;
     }
     Ok(report.tally(subjects.len())?)
+}
+
+/// What is asked of it; or what was named, whether the server is known to promise it or not.
+fn chosen(subject: &Subject, only: &[String]) -> Vec<&'static Check> {
+    if only.is_empty() {
+        return subject.checks().collect();
+    }
+    let named = |check: &&Check| only.iter().any(|only| only == check.name);
+    CHECKS.iter().chain(DEADLINES).filter(named).collect()
 }
 
 /// One check of one server.
@@ -171,21 +182,7 @@ fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Ended> {
     let mut subjects = if args.command.is_empty() {
         programs_asked_for(args)?
     } else {
-        vec![Subject {
-            name: None,
-            command: args.command.clone(),
-            quiet: None,
-            addr: args.addr.clone(),
-            answer: args.reply,
-            gives: Gives::Answers,
-            ours: false,
-            asleep_in: &[],
-            order: Order::Unsaid,
-            registers: Registers::LISTENER_FIRST,
-            behind: None,
-            own_checks: &[],
-            exceptions: Vec::new(),
-        }]
+        vec![Subject::of_command(args.command.clone(), args.addr.clone(), args.reply)]
     };
     for subject in &mut subjects {
         let asked = args.except.iter().map(|name| (name.clone(), "--except".to_owned()));

@@ -1,36 +1,11 @@
-//! The programs of the course: how each is judged, and what it cannot hold, by nature.
+//! The programs of the course, a row for each way of running one: how it is judged, and what it
+//! cannot hold, by nature.
 
 use super::client::Answer;
-use super::subject::{Gives, Order, Registers, Subject};
-use super::suite::{Check, DEADLINES};
-use crate::language::{Language, said};
-use std::ffi::OsString;
-use std::path::Path;
-
-/// One way of running one binary.
-pub struct Program {
-    /// What this way is called, in reports and as a module of tests.
-    pub name: &'static str,
-    /// The package that builds it.
-    pub package: &'static str,
-    /// The program: `cargo run --bin BINARY`.
-    pub binary: &'static str,
-    /// Beside `--addr` and `--quiet`. All are judged as echo servers.
-    args: &'static [&'static str],
-    /// What comes back: the bytes, or the messages.
-    answer: Answer,
-    /// What it answers.
-    pub gives: Gives,
-    asleep_in: &'static [&'static str],
-    order: Order,
-    registers: Registers,
-    behind: Option<&'static str>,
-    own_checks: &'static [Check],
-    /// Checks that it cannot hold by nature, and why: in English and in Chinese.
-    exceptions: &'static [(&'static str, [&'static str; 2])],
-    /// This system has what the model needs. Elsewhere the program says so when it is run.
-    pub here: bool,
-}
+pub use super::program::Program;
+use super::subject::{Gives, Order, Registers};
+use super::suite::DEADLINES;
+use crate::language::said;
 
 /// Some C libraries, and the newer architectures, have pselect6 only.
 const SELECT: &[&str] = &["select", "pselect6"];
@@ -72,7 +47,7 @@ const SELECT_PROGRAM: Program = Program {
     asleep_in: SELECT,
     order: Order::Connected,
     registers: Registers::LISTENER_FIRST,
-    behind: None,
+    hands_on: false,
     own_checks: &[],
     exceptions: &[FD_SETSIZE],
     here: true,
@@ -89,7 +64,7 @@ const BLOCKING_PROGRAM: Program = Program {
     asleep_in: RECV,
     order: Order::Unsaid,
     registers: Registers::LISTENER_FIRST,
-    behind: None,
+    hands_on: false,
     own_checks: &[],
     exceptions: &[],
     here: true,
@@ -106,7 +81,7 @@ const NONBLOCKING_PROGRAM: Program = Program {
     // It scans a list, and whoever asks all the time is always somewhere in the middle of it.
     order: Order::Unsaid,
     registers: Registers::LISTENER_FIRST,
-    behind: None,
+    hands_on: false,
     own_checks: &[],
     exceptions: &[
         ("urgent", ASKS_WITHOUT_PAUSE),
@@ -128,7 +103,7 @@ const POLL_PROGRAM: Program = Program {
     asleep_in: POLL,
     order: Order::Connected,
     registers: Registers::LISTENER_FIRST,
-    behind: None,
+    hands_on: false,
     own_checks: &[],
     exceptions: &[],
     here: true,
@@ -302,7 +277,7 @@ pub const PROGRAMS: &[Program] = &[
         binary: "proxy",
         // Where it is started, the address of the server behind it stands here.
         args: &["--to", "127.0.0.1:8002"],
-        behind: Some("poll"),
+        hands_on: true,
         // The answers come in the order of the server behind it.
         order: Order::Unsaid,
         ..POLL_PROGRAM
@@ -400,34 +375,6 @@ pub fn answering(name: &str) -> Result<&'static Program, String> {
             known.join(", ")
         )
     })
-}
-
-impl Program {
-    /// What is judged, when the program stands at `binary`.
-    pub fn subject(&self, binary: &Path) -> Subject {
-        let mut command = vec![OsString::from(binary)];
-        // First, for its port is the one that a second copy is given.
-        command.extend(["--addr", "127.0.0.1:0"].map(OsString::from));
-        command.extend(self.args.iter().map(OsString::from));
-        let said = |(check, why): &(&str, [&str; 2])| {
-            ((*check).to_owned(), Language::spoken().pick(*why).to_owned())
-        };
-        Subject {
-            name: Some(self.name),
-            command,
-            quiet: Some("--quiet"),
-            addr: None,
-            answer: self.answer,
-            gives: self.gives,
-            ours: true,
-            asleep_in: self.asleep_in,
-            order: self.order,
-            registers: self.registers,
-            behind: self.behind,
-            own_checks: self.own_checks,
-            exceptions: self.exceptions.iter().map(said).collect(),
-        }
-    }
 }
 
 #[cfg(test)]

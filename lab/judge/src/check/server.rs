@@ -196,15 +196,17 @@ impl Server {
         }
     }
 
-    /// Starts the program of the course that a server hands on to, if it does, and puts its address
-    /// into the server's command.
+    /// Starts a server for one that hands on, the course's `poll`, and puts its address into the
+    /// command of the other.
     ///
     /// # Errors
     ///
     /// In words, if it cannot be built or does not start.
     pub fn behind(subject: &Subject, command: &mut [OsString]) -> Result<Option<Self>, String> {
-        let Some(name) = subject.behind else { return Ok(None) };
-        let row = answering(name)?;
+        if !subject.hands_on {
+            return Ok(None);
+        }
+        let row = answering("poll")?;
         // Asked once: each check starts it again.
         static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let binary = BUILT.get_or_init(|| built(row.package, row.binary)).clone()?;

@@ -72,9 +72,9 @@ pub struct Subject {
     pub order: Order,
     /// Which of its calls registers a client.
     pub registers: Registers,
-    /// A program of the course that it hands on to. It is started first, and its address takes the
-    /// place of the one behind `--to`.
-    pub behind: Option<&'static str>,
+    /// It hands on to another server. One is started first, and its address takes the place of the
+    /// one behind `--to`.
+    pub hands_on: bool,
     /// What is asked of no other program.
     pub own_checks: &'static [Check],
     /// The checks that it cannot hold, by nature, and why.
@@ -190,6 +190,25 @@ pub fn weigh(seen: Seen, exception: Option<&str>) -> (Status, String) {
 }
 
 impl Subject {
+    /// A server that is not the course's, of which nothing is known but this.
+    pub fn of_command(command: Vec<OsString>, addr: Option<String>, answer: Answer) -> Self {
+        Self {
+            name: None,
+            command,
+            quiet: None,
+            addr,
+            answer,
+            gives: Gives::Answers,
+            ours: false,
+            asleep_in: &[],
+            order: Order::Unsaid,
+            registers: Registers::LISTENER_FIRST,
+            hands_on: false,
+            own_checks: &[],
+            exceptions: Vec::new(),
+        }
+    }
+
     /// What is asked of it, in the order of the report.
     pub fn checks(&self) -> impl Iterator<Item = &'static Check> + use<> {
         CHECKS.iter().chain(self.own_checks)
