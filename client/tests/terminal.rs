@@ -8,6 +8,7 @@ mod support;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -51,6 +52,11 @@ fn enter_the_terminal() {
     let addr = std::env::var_os("CLIENT_TEST_ADDR").expect("given with the terminal");
     nix::unistd::setsid().expect("a new process leads no group");
     let tty = File::options().read(true).write(true).open(tty).expect("the terminal");
+    // An ignored signal stays ignored in a new program, and a shell starts what it puts into the
+    // background with Ctrl-C ignored. A terminal's programs do not inherit that.
+    #[expect(unsafe_code, reason = "nix offers no other way to stop ignoring a signal")]
+    // SAFETY: no handler is installed that could run at a bad moment.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be had");
     let copy = || tty.try_clone().expect("descriptors are free");
     let mut client = Command::new(env!("CARGO_BIN_EXE_client"));
     client.arg("--addr").arg(addr).stdin(copy()).stdout(copy()).stderr(copy());
