@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 const THREADS: usize = 4;
 const BYTES: &[u8; THREADS] = b"1234";
@@ -27,12 +28,14 @@ pub(super) fn findings() -> Result<[Finding; 2], Unable> {
     let (level, edge, once) = (together(LEVEL)?, together(EDGE)?, together(ONCE)?);
     let (level_order, edge_order, once_order) = (order(LEVEL)?, order(EDGE)?, order(ONCE)?);
     let in_order = String::from_utf8_lossy(BYTES);
+    let held_up = "2341";
     let (one, four) = (&level[0], &edge[THREADS - 1]);
     Ok([
         Finding::new(
-            // How many of the threads the scheduler lets in is not promised; one more than one
-            // refutes it.
-            level[0] > 1 && *four > 1 && level_order != in_order && edge_order != in_order,
+            level == [THREADS; 4]
+                && edge == [1, 2, 3, 4]
+                && level_order == held_up
+                && edge_order == held_up,
             format!(
                 "{THREADS} threads wait. Level: one unread byte brings {one} of them into the \
                  handler of one client. Edge: {THREADS} bytes, one by one, bring {four}. If the thread \
@@ -188,12 +191,18 @@ impl Shared {
     /// Sends the bytes one by one, each when the threads are at rest; then opens the gate.
     fn watched(&self, client: &mut TcpStream, threads: &[i32]) -> Result<Seen, Unable> {
         let mut seen = Seen::default();
-        self.at_rest(threads)?;
+        self.at_rest(threads, 0)?;
         for (sent, byte) in (1..).zip(BYTES) {
             client.write_all(&[*byte])?;
             let arrived = || (self.arrived() >= sent).then_some(());
             soon(PATIENCE, arrived).ok_or_else(|| "a byte does not arrive".to_owned())?;
-            seen.inside.push(self.at_rest(threads)?);
+            let expected = match self.trigger {
+                _ if self.hold == Hold::First => 1,
+                LEVEL => THREADS,
+                EDGE => sent,
+                _ => 1,
+            };
+            seen.inside.push(self.at_rest(threads, expected)?);
         }
         self.open();
         let all = || Some(self.state().handled.clone()).filter(|all| all.len() == BYTES.len());
@@ -207,21 +216,42 @@ impl Shared {
         waiting + self.state().taken
     }
 
-    /// Waits until each thread is held in the handler or asleep in epoll_wait. How many are in.
-    fn at_rest(&self, threads: &[i32]) -> Result<usize, Unable> {
-        let process = i32::try_from(std::process::id()).expect("the system's numbers are signed");
+    /// Waits until each thread is held in the handler or asleep in epoll_wait, and stays so for a
+    /// while. How many are in. A byte can be received before any thread is woken, and the threads
+    /// wake one another: so rest with fewer than `expected` is believed only when no more come.
+    fn at_rest(&self, threads: &[i32], expected: usize) -> Result<usize, Unable> {
+        /// A thread that was told would have moved by then.
+        const A_WHILE: Duration = Duration::from_millis(30);
+        let mut resting: Option<(usize, Instant)> = None;
         let look = || {
-            // First these: a thread that moves from the one place to the other is in neither then.
-            let inside = self.state().inside;
-            let mut asleep = 0;
-            for &thread in threads {
-                let Some(call) = observe::system_call(process, thread) else {
-                    return Some(Err(super::herd::not_seen()));
-                };
-                asleep += usize::from(call.starts_with("epoll"));
-            }
-            (inside + asleep == threads.len()).then_some(Ok(inside))
+            let inside = match self.resting(threads) {
+                Ok(inside) => inside,
+                Err(unable) => return Some(Err(unable)),
+            };
+            let inside = inside.filter(|&inside| inside >= expected);
+            resting = match (inside, resting) {
+                (Some(now), Some((before, since))) if now == before => Some((now, since)),
+                (now, _) => now.map(|now| (now, Instant::now())),
+            };
+            let (inside, since) = resting?;
+            (since.elapsed() >= A_WHILE).then_some(Ok(inside))
         };
-        soon(PATIENCE, look).ok_or_else(|| "the threads are never at rest".to_owned())?
+        if let Some(found) = soon(PATIENCE, look) {
+            return found;
+        }
+        self.resting(threads)?.ok_or_else(|| "the threads are never at rest".to_owned().into())
+    }
+
+    /// How many are in, if each thread is held in the handler or asleep in epoll_wait now.
+    fn resting(&self, threads: &[i32]) -> Result<Option<usize>, Unable> {
+        let process = i32::try_from(std::process::id()).expect("the system's numbers are signed");
+        // First these: a thread that moves from the one place to the other is in neither then.
+        let inside = self.state().inside;
+        let mut asleep = 0;
+        for &thread in threads {
+            let call = observe::system_call(process, thread).ok_or_else(super::herd::not_seen)?;
+            asleep += usize::from(call.starts_with("epoll"));
+        }
+        Ok((inside + asleep == threads.len()).then_some(inside))
     }
 }
