@@ -191,10 +191,10 @@ fn built(steps: &[&'static str]) -> BTreeMap<&'static str, PathBuf> {
     steps.iter().map(place).collect()
 }
 
-/// The names of all checks.
+/// The names of the checks of the contract. Behind an empty line are those of one program.
 fn checks() -> Vec<String> {
     let list = report(&["--list"]);
-    list.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+    list.lines().map_while(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
 }
 
 /// What `lab check` prints.
