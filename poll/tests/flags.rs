@@ -1,6 +1,7 @@
 //! Which flags poll reports, as the narration names them. What has come before the server looks is
 //! in one entry, so each test holds the server meanwhile.
 
+use judge::process::soon;
 use judge::rig::{Rig, connect, read_text};
 #[cfg(target_os = "linux")]
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,10 +24,21 @@ fn one_client() -> (Rig, TcpStream, String) {
     (server, client, fd)
 }
 
-/// Closing with `SO_LINGER` 0 sends a reset instead of a FIN.
+/// Closing with `SO_LINGER` 0 sends a reset instead of a FIN. Returns when it has arrived: on a
+/// busy machine that takes a moment, and the server would find the data alone.
 fn reset(client: TcpStream) {
+    let [ours, theirs] = [client.local_addr(), client.peer_addr()].map(|addr| addr.expect("open"));
     SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an open socket");
     drop(client);
+    if cfg!(target_os = "linux") {
+        // The server's end: its port and ours, and 01 for a connection that is established.
+        let end = format!(":{:04X} 0100007F:{:04X} 01 ", theirs.port(), ours.port());
+        let gone = || {
+            let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+            (!table.contains(&end)).then_some(())
+        };
+        soon(Duration::from_secs(10), gone).expect("the reset arrives");
+    }
 }
 
 #[test]
