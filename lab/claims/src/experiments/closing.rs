@@ -48,9 +48,9 @@ pub(super) const LINGER: Experiment = Experiment {
 mod linux {
     use crate::experiments::looks::micros;
     use crate::experiments::sockets::{PATIENCE, arrival, fill, outcome, pair};
-    use crate::experiments::tcp_table::{End, Ports};
     use crate::experiments::threads::{falls_asleep_in, number};
     use crate::experiments::visitor::millis;
+    use crate::measure::tcp_table::{End, Ports};
     use crate::{Finding, Found, Unable};
     use judge::process::soon;
     use nix::sys::socket::setsockopt;

@@ -30,7 +30,7 @@ pub(super) fn client_of(listener: &TcpListener) -> io::Result<TcpStream> {
 }
 
 /// A connection: the client's end and the server's, which does not block.
-pub(super) fn pair() -> io::Result<(TcpStream, TcpStream)> {
+pub(crate) fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = listener()?;
     let client = client_of(&listener)?;
     let (server, _) = listener.accept()?;
@@ -39,7 +39,7 @@ pub(super) fn pair() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// Ends the connection with RST instead of FIN: SO_LINGER with no time (socket(7)).
-pub(super) fn reset(socket: TcpStream) -> io::Result<()> {
+pub(crate) fn reset(socket: TcpStream) -> io::Result<()> {
     SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
     drop(socket);
     Ok(())
@@ -76,7 +76,7 @@ pub(super) fn polled(
 }
 
 /// Waits until something has arrived at a socket: data, the end, an error, an urgent byte.
-pub(super) fn arrival(socket: &impl AsFd) -> io::Result<()> {
+pub(crate) fn arrival(socket: &impl AsFd) -> io::Result<()> {
     match polled(socket, PollFlags::POLLIN | PollFlags::POLLPRI, PATIENCE)? {
         events if events.is_empty() => Err(io::ErrorKind::TimedOut.into()),
         _ => Ok(()),

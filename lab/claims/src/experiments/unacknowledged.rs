@@ -1,8 +1,8 @@
 //! How long the sender's kernel keeps what was sent.
 
 use super::sockets::{PATIENCE, fill, pair};
-use super::tcp_table::Ports;
 use super::{Claim, Experiment, Finding, Found, Unable, Verdict};
+use crate::measure::tcp_table::Ports;
 use common::would_block;
 use judge::process::soon;
 use std::io::{self, Read, Write};

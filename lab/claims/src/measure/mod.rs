@@ -6,6 +6,7 @@ pub mod load;
 pub mod series;
 pub mod strace;
 pub mod target;
+pub mod tcp_table;
 
 pub use cpus::Cpus;
 pub use load::{Load, crowd, exchange, load};

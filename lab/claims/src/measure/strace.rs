@@ -8,7 +8,7 @@ use super::Target;
 use common::reason;
 use judge::check::server::{Server, Start};
 use judge::language::Words;
-use judge::process::{run, soon};
+use judge::process::{run, soon, typed};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -35,6 +35,27 @@ pub struct Call {
     pub name: String,
     /// As strace writes it, in one piece: `epoll_wait(4, [], 1024, 0) = 0`.
     pub text: String,
+    /// Where it was called from, innermost first, if that was asked for.
+    pub stack: Vec<Frame>,
+}
+
+/// A place in a program's machine code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Frame {
+    /// The program, or a library.
+    pub file: PathBuf,
+    /// Where in that file the call returns to.
+    pub offset: u64,
+}
+
+/// What strace is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// These calls; without names, every call.
+    pub calls: &'a [&'a str],
+    /// Where each was called from too, and longer texts. Each call then costs the server a
+    /// millisecond or so, for strace walks its stack.
+    pub stacks: bool,
 }
 
 impl Call {
@@ -42,7 +63,8 @@ impl Call {
     #[must_use]
     pub fn sample(name: &str, text: &str) -> Self {
         let (thread, began, took) = (String::new(), Duration::ZERO, None);
-        Self { thread, began, took, name: name.to_owned(), text: text.to_owned() }
+        let (name, text) = (name.to_owned(), text.to_owned());
+        Self { thread, began, took, name, text, stack: Vec::new() }
     }
 }
 
@@ -95,10 +117,20 @@ impl Strace {
     /// Starts a server as [`Target::start`] does, and writes down those of its calls (all of its
     /// threads and children) that are named; without names, every call.
     pub fn start(&self, target: &Target, calls: &[&str]) -> Result<Traced, String> {
+        self.start_as(target, Wanted { calls, stacks: false }, Start::default())
+    }
+
+    /// The same, for whoever wants more to be written down, or the server started in another way.
+    pub fn start_as(
+        &self,
+        target: &Target,
+        wanted: Wanted<'_>,
+        start: Start,
+    ) -> Result<Traced, String> {
         let (path, file) = output().map_err(|error| {
             format!("no file in {}: {}", std::env::temp_dir().display(), reason(&error))
         })?;
-        let started = self.start_into(&path, target, calls);
+        let started = self.start_into(&path, target, wanted, start);
         // Both of us have it open: from here on it needs no name, and nobody has to clean up.
         let _ = fs::remove_file(&path);
         let server = started?;
@@ -106,22 +138,33 @@ impl Strace {
         Ok(Traced { server, file, tracer })
     }
 
-    fn start_into(&self, path: &Path, target: &Target, calls: &[&str]) -> Result<Server, String> {
+    fn start_into(
+        &self,
+        path: &Path,
+        target: &Target,
+        Wanted { calls, stacks }: Wanted<'_>,
+        start: Start,
+    ) -> Result<Server, String> {
         // -D: strace is not the server's parent but its grandchild. Our child is the server itself,
         // to observe and to kill; and when it is gone strace goes, too, even if we are gone before.
         let mut command = vec![OsString::from(&self.0)];
         command.extend(["-D", "-f", "-ttt", "-T", "-o"].map(OsString::from));
         command.push(path.into());
+        if stacks {
+            command.extend(["-k", "-s", "200"].map(OsString::from));
+        }
         if !calls.is_empty() {
             // The newer architectures lack the oldest calls. `?`: then it is no error.
             let calls: Vec<_> = calls.iter().map(|name| format!("?{name}")).collect();
             command.extend(["-e".into(), format!("trace={}", calls.join(",")).into()]);
         }
         command.push("--".into());
+        let ours = format!("{} ", typed(&command));
         let mut subject = target.subject.clone();
         command.append(&mut subject.command);
         subject.command = command;
-        Server::start(&subject, Start::default()).map_err(String::from)
+        // Who hears why it does not start has not typed what stands before it.
+        Server::start(&subject, start).map_err(|fault| String::from(fault).replace(&ours, ""))
     }
 }
 
@@ -183,7 +226,16 @@ fn parse(output: &str) -> Trace {
     const BROKEN_OFF: &str = "<unfinished ...>";
     let Trace { mut calls, mut signals } = Trace::default();
     let mut unfinished = HashMap::new();
+    // The call that has just been written to its end: its stack comes next.
+    let mut ended = None;
     for line in output.lines() {
+        if let Some(frame) = line.strip_prefix(" > ") {
+            if let Some(call) = ended.and_then(|index: usize| calls.get_mut(index)) {
+                call.stack.extend(self::frame(frame));
+            }
+            continue;
+        }
+        ended = None;
         // The numbers are set flush right.
         let (thread, rest) = line.trim_start().split_once(' ').unwrap_or(("", line));
         let (time, rest) = rest.trim_start().split_once(' ').unwrap_or(("", rest));
@@ -195,6 +247,7 @@ fn parse(output: &str) -> Trace {
                 let (end, took) = split_took(end);
                 call.text.push_str(end);
                 call.took = took;
+                ended = Some(index);
             }
             continue;
         }
@@ -210,14 +263,24 @@ fn parse(output: &str) -> Trace {
         let Some(began) = seconds(time) else { continue };
         if rest.ends_with(BROKEN_OFF) {
             unfinished.insert(thread, calls.len());
+        } else {
+            ended = Some(calls.len());
         }
         let (whole, took) = split_took(rest);
         // It ends with a space where it breaks off between two arguments.
         let text = whole.strip_suffix(BROKEN_OFF).unwrap_or(whole).trim_end();
         let text = if text.ends_with(',') { format!("{text} ") } else { text.to_owned() };
-        calls.push(Call { thread: thread.to_owned(), began, took, name: name.to_owned(), text });
+        let (thread, name) = (thread.to_owned(), name.to_owned());
+        calls.push(Call { thread, began, took, name, text, stack: Vec::new() });
     }
     Trace { calls, signals }
+}
+
+/// `/usr/lib/libc.so.6(recv+0x19) [0x10a929]`
+fn frame(text: &str) -> Option<Frame> {
+    let (file, _) = text.split_once('(')?;
+    let (_, offset) = text.strip_suffix(']')?.rsplit_once("[0x")?;
+    Some(Frame { file: file.into(), offset: u64::from_str_radix(offset, 16).ok()? })
 }
 
 /// The time at the end of a line, `<0.000124>`.
@@ -268,6 +331,25 @@ mod tests {
         assert!(calls[2].text.ends_with("= ?"), "{}", calls[2].text);
         assert_eq!(trace.count(&["accept", "accept4"]), 1);
         assert_eq!(trace.signals, ["SIGCHLD"]);
+    }
+
+    #[test]
+    fn a_stack_belongs_to_the_call_before_it() {
+        let output = "\
+77 100.000001 select(4,  <unfinished ...>
+78 100.000002 recvfrom(4, \"\", 1024, 0, NULL, NULL) = 0 <0.000011>
+ > /usr/lib/libc.so.6(recv+0x19) [0x10a929]
+ > /srv/my server(<&std::net::TcpStream as std::io::Read>::read+0x15) [0x205c95]
+77 100.000300 <... select resumed>[3], [], [], NULL) = 1 (in [3]) <0.000299>
+ > /srv/my server(wait+0x1) [0x26ba6]
+77 100.000400 +++ killed by SIGKILL +++
+ > /srv/my server(nobody+0x1) [0x1]
+";
+        let calls = parse(output).calls;
+        let at = |file: &str, offset| Frame { file: file.into(), offset };
+        let recv = [at("/usr/lib/libc.so.6", 0x10_a929), at("/srv/my server", 0x20_5c95)];
+        assert_eq!(calls[0].stack, [at("/srv/my server", 0x2_6ba6)]);
+        assert_eq!(calls[1].stack, recv);
     }
 
     #[test]
