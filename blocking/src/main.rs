@@ -39,6 +39,8 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         if let Some(mut client) = listener.admit() {
             info!("whoever connects now waits until {} leaves", client.peer());
             converse(&mut client, reply, &mut buffer);
+            // Closes the connection.
+            drop(client);
         }
     }
 }

@@ -78,6 +78,8 @@ impl Serve for Args {
             for (key, _) in batch.drain(..) {
                 let Callback(callback) = key.data;
                 callback(&mut server, &key);
+                // It may be the last that holds a connection, which is closed then.
+                drop(key);
             }
             // Last, so that the descriptors just closed are free again.
             if std::mem::take(&mut server.new_client) {

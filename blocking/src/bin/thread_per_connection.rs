@@ -49,7 +49,11 @@ fn start(mut client: Connection, reply: Reply, args: &ServerArgs) {
     let mut buffer = args.buffer();
     // `thread::spawn` would panic when the system has no thread to give; `Builder` returns an
     // error. The closure is then dropped without having run, and the connection in it is closed.
-    let spawned = thread::Builder::new().spawn(move || converse(&mut client, reply, &mut buffer));
+    let spawned = thread::Builder::new().spawn(move || {
+        converse(&mut client, reply, &mut buffer);
+        // Closes the connection.
+        drop(client);
+    });
     if let Err(error) = spawned {
         info!("turning away {peer}: {}", reason(&error));
     }

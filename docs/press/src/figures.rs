@@ -28,7 +28,7 @@ use judge::reading::root;
 use lab::drawing::canvas::Canvas;
 use lab::scaling::data::Data;
 use lab::timeline::TRACES;
-use lab::timeline::trace::Trace;
+use player::trace::Trace;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! Every word in the figures, in both languages: the one table to read when a term changes.
 
 use super::canvas::Label;
-use crate::timeline::descriptors::Who;
 use judge::language::Words;
+use player::descriptors::Who;
 
 pub const fn both(en: &'static str, zh: &'static str) -> Label {
     Label { en, zh }

@@ -1,7 +1,7 @@
 //! What a trace means: for each thread of the server, pieces of time in which it did one thing.
 
-use super::descriptors::{Awaited, Descriptors, Who, argument, familiar, named, would_block};
-use super::trace::{Act, Client, Deed, Trace, Traced};
+use player::descriptors::{Awaited, Descriptors, Who, argument, familiar, named, would_block};
+use player::trace::{Act, Client, Deed, Trace, Traced};
 
 /// A call that takes longer has slept, whoever woke it: nothing here works that long.
 const SLEPT: u64 = 1000;

@@ -1,7 +1,7 @@
 //! Which act of a client ended which wait of the server, and which call answered it.
 
 use super::lanes::{Lane, What, ending};
-use super::trace::{Act, Trace};
+use player::trace::{Act, Trace};
 
 /// Where an act of a client meets the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,8 +8,8 @@ use crate::drawing::canvas::{Anchor, Canvas, Label, Style};
 use crate::drawing::labels as l;
 use crate::timeline::lanes::{Lane, Piece, What, lanes};
 use crate::timeline::meetings::{Meets, meetings};
-use crate::timeline::trace::{Act, Client, Deed, Trace};
 use judge::language::{Language, Words};
+use player::trace::{Act, Client, Deed, Trace};
 use words::{lines, time};
 
 /// The ends of the time axis.

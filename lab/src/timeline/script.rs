@@ -4,10 +4,11 @@
 //! A connects, then B. B says something while A is silent, then A does, and leaves. A server that
 //! can wait for one client only has to let B wait until A is gone.
 
-use super::trace::{Client, Deed};
+use claims::measure::tcp_table::{Ports, accept_queue};
 use common::reason;
 use judge::check::subject::Gives;
 use nix::time::{ClockId, clock_gettime};
+use player::trace::{Client, Deed, Seen};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 /// From one step to the next: time for the server to come to rest, also when strace slows it.
 const PAUSE: Duration = Duration::from_millis(3);
+/// The same while strace walks the stack at each call.
+const LONG_PAUSE: Duration = Duration::from_millis(150);
 /// How long an answer may take that comes, and one that does not.
 const PATIENCE: Duration = Duration::from_secs(10);
 const IMPATIENCE: Duration = Duration::from_millis(50);
@@ -24,54 +27,117 @@ const IMPATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Played {
     pub acts: Vec<(Client, Duration, Deed)>,
     pub ports: Vec<(Client, u16)>,
+    /// What the system told of the sockets, if that was wanted.
+    pub seen: Vec<(Duration, Seen)>,
     pub end: Duration,
 }
 
-/// Plays the script on a server that listens at `addr`.
-pub(super) fn play(addr: SocketAddr, gives: Gives) -> Result<Played, String> {
-    steps(addr, gives).map_err(|error| format!("a client failed: {}", reason(&error)))
+/// Plays the script on a server that listens at `addr`. `closely`: for a recording that knows more.
+pub(super) fn play(addr: SocketAddr, gives: Gives, closely: bool) -> Result<Played, String> {
+    steps(addr, gives, closely).map_err(|error| format!("a client failed: {}", reason(&error)))
 }
 
-fn steps(addr: SocketAddr, gives: Gives) -> io::Result<Played> {
+fn steps(addr: SocketAddr, gives: Gives, closely: bool) -> io::Result<Played> {
     let patience = if gives >= Gives::AnswersOne { PATIENCE } else { IMPATIENCE };
-    let mut acts = Vec::new();
+    let mut stage = Stage::at(addr, closely);
     let (answers, answered) = channel();
-    let mut connect = |client| -> io::Result<(TcpStream, u16)> {
-        thread::sleep(PAUSE);
-        acts.push((client, now()?, Deed::Connect));
-        let socket = TcpStream::connect_timeout(&addr, PATIENCE)?;
-        socket.set_nodelay(true)?;
-        let port = socket.local_addr()?.port();
-        listen_for(client, &socket, patience, answers.clone())?;
-        Ok((socket, port))
-    };
-    let (mut a, port_a) = connect(Client::A)?;
-    let (mut b, port_b) = connect(Client::B)?;
-    drop(answers);
-    let mut send = |client, socket: &mut TcpStream, text: &str| -> io::Result<()> {
-        thread::sleep(PAUSE);
-        acts.push((client, now()?, Deed::Send(text.into())));
-        socket.write_all(text.as_bytes())
-    };
-    send(Client::B, &mut b, "hi")?;
-    send(Client::A, &mut a, "hello")?;
+    let mut a = stage.connect(Client::A)?;
+    listen_for(Client::A, &a, patience, answers.clone())?;
+    let mut b = stage.connect(Client::B)?;
+    listen_for(Client::B, &b, patience, answers)?;
+    stage.send(Client::B, &mut b, "hi")?;
+    stage.send(Client::A, &mut a, "hello")?;
     // B's answer may come at once, or only when A is gone.
     let mut early = Vec::new();
     await_answer(&answered, Client::A, &mut early);
-    thread::sleep(PAUSE);
-    acts.push((Client::A, now()?, Deed::Close));
+    stage.rest(Client::A, Deed::Close)?;
     drop(a);
+    stage.look()?;
     if !early.iter().any(|answer| answer.0 == Client::B) {
         await_answer(&answered, Client::B, &mut early);
     }
-    thread::sleep(PAUSE);
+    thread::sleep(stage.pause);
+    stage.look()?;
     let end = now()?;
     for (client, at, text) in early {
         if let (Some(text), true) = (text, at < end) {
-            acts.push((client, at, Deed::Receive(text)));
+            stage.acts.push((client, at, Deed::Receive(text)));
         }
     }
-    Ok(Played { acts, ports: vec![(Client::A, port_a), (Client::B, port_b)], end })
+    if closely {
+        // What comes now is after the end, also by strace's clock.
+        thread::sleep(PAUSE);
+        // strace tells where a call came from when it returns: so let those return that sleep.
+        drop(b);
+        drop(TcpStream::connect_timeout(&addr, PATIENCE)?);
+        thread::sleep(stage.pause);
+    }
+    let Stage { acts, ports, seen, .. } = stage;
+    let ports = ports.into_iter().map(|(client, _, port)| (client, port)).collect();
+    Ok(Played { acts, ports, seen, end })
+}
+
+/// The clients' side of a run.
+struct Stage {
+    addr: SocketAddr,
+    pause: Duration,
+    closely: bool,
+    acts: Vec<(Client, Duration, Deed)>,
+    /// Who has connected, and from which port.
+    ports: Vec<(Client, Ports, u16)>,
+    seen: Vec<(Duration, Seen)>,
+}
+
+impl Stage {
+    fn at(addr: SocketAddr, closely: bool) -> Self {
+        let pause = if closely { LONG_PAUSE } else { PAUSE };
+        let (acts, ports, seen) = (Vec::new(), Vec::new(), Vec::new());
+        Self { addr, pause, closely, acts, ports, seen }
+    }
+
+    /// Waits until the server is at rest, and notes what a client is about to do.
+    fn rest(&mut self, client: Client, what: Deed) -> io::Result<()> {
+        thread::sleep(self.pause);
+        self.look()?;
+        self.acts.push((client, now()?, what));
+        Ok(())
+    }
+
+    fn connect(&mut self, client: Client) -> io::Result<TcpStream> {
+        self.rest(client, Deed::Connect)?;
+        let socket = TcpStream::connect_timeout(&self.addr, PATIENCE)?;
+        socket.set_nodelay(true)?;
+        self.ports.push((client, Ports::of(&socket)?, socket.local_addr()?.port()));
+        self.look()?;
+        Ok(socket)
+    }
+
+    fn send(&mut self, client: Client, socket: &mut TcpStream, text: &str) -> io::Result<()> {
+        self.rest(client, Deed::Send(text.into()))?;
+        socket.write_all(text.as_bytes())?;
+        self.look()
+    }
+
+    /// Notes what the system tells of the sockets, if it can be asked in a moment: on a busy
+    /// machine the server may go on meanwhile.
+    fn look(&mut self) -> io::Result<()> {
+        const MOMENT: Duration = Duration::from_millis(2);
+        for _ in 0..if self.closely { 20 } else { 0 } {
+            let at = now()?;
+            let mut ends = Vec::new();
+            for (client, ports, _) in &self.ports {
+                if let Some([Some(theirs), Some(ours)]) = ports.ends() {
+                    ends.push((*client, [ours.unread, ours.unacknowledged, theirs.unread]));
+                }
+            }
+            let Some(waiting) = accept_queue(self.addr.port()) else { return Ok(()) };
+            if now()? - at < MOMENT {
+                self.seen.push((at, Seen { at: 0, waiting, ends }));
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Who was answered, when, and what; nothing, if nothing came.

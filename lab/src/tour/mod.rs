@@ -7,6 +7,7 @@ mod says;
 mod screen;
 mod script;
 mod stage;
+mod step;
 
 use clap::Args;
 use judge::built::built;
@@ -21,6 +22,7 @@ use stage::Stage;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
+use step::Pace;
 
 /// A server and its clients in one terminal, their lines side by side in the order they happened
 ///
@@ -30,6 +32,12 @@ use std::time::Duration;
 ///
 /// Between the lines stands what to look for: with select the five steps of a turn, with epoll and
 /// epoll_edge what is reported and when. Other programs have two clients.
+///
+/// With --step a run is recorded first (this needs strace, on Linux), and each key shows one step
+/// of it: what was called or done, what that means, where in its code the server is, and what there
+/// is now: what the clients wait for, what the kernel holds in its queues and buffers, and what the
+/// server knows. A row that this step has changed is marked with `*`. Before some of the steps you
+/// are asked what will happen. Into a pipe it prints all the steps.
 ///
 /// Without a name: the list of what can be toured.
 #[derive(Debug, Args)]
@@ -42,6 +50,17 @@ pub struct TourArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pause: Option<Duration>,
 
+    /// Record a run and go through it step by step, with the code and what the kernel holds:
+    /// Space, Enter or → next, ← or b back, g first, G last, q leave
+    #[arg(long, requires = "name", conflicts_with = "pause")]
+    step: bool,
+
+    /// The same by itself, so many steps a second; with --step it stops at the questions and at the
+    /// end
+    #[arg(long, value_name = "STEPS", value_parser = every, requires = "name")]
+    #[arg(conflicts_with = "pause")]
+    speed: Option<Duration>,
+
     /// The language of the steps and of the clients; the server narrates in its own
     #[arg(long, value_enum, default_value_t = Language::of_environment())]
     lang: Language,
@@ -50,6 +69,14 @@ pub struct TourArgs {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.0..=60.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected 0 to 60 seconds".into())
+}
+
+/// How long each step is seen.
+fn every(text: &str) -> Result<Duration, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=20.0).contains(speed));
+    speed
+        .map(|speed: f64| Duration::from_secs_f64(1.0 / speed))
+        .ok_or_else(|| "expected 0.1 to 20 steps a second".into())
 }
 
 /// Runs `lab tour`.
@@ -86,6 +113,9 @@ fn list(language: Language) -> io::Result<()> {
 }
 
 fn tour(row: &'static Program, args: &TourArgs) -> Result<(), Ended> {
+    if args.step || args.speed.is_some() {
+        return step::tour(row, &Pace { step: args.step, every: args.speed }, args.lang);
+    }
     let subject = row.subject(&built(row.package, row.binary)?);
     let default = if io::stdout().is_terminal() { 2 } else { 0 };
     let pause = args.pause.unwrap_or(Duration::from_secs(default));

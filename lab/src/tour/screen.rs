@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 /// Without a terminal, and what a terminal is taken for if it is narrower than can be read.
-const COLUMNS: usize = 100;
+pub(super) const COLUMNS: usize = 100;
 const NARROWEST: usize = 40;
 
 /// What stands left of the client's column, and between the two.
@@ -19,7 +19,7 @@ const CLIENT: usize = 28;
 
 pub(super) struct Screen {
     out: Box<dyn Write>,
-    width: usize,
+    pub(super) width: usize,
     client: usize,
     colour: bool,
     /// Something was printed already.
@@ -44,6 +44,12 @@ impl Screen {
         let width = columns.max(NARROWEST);
         let both = width - TIME - GAP.len() - measure_text_width(BAR);
         Self { out: Box::new(out), width, client: CLIENT.min(both / 2), colour, begun: false }
+    }
+
+    /// For those who want the lines themselves; the clients' column takes no more than it needs.
+    pub(super) fn of_lines(columns: usize, colour: bool, client: usize) -> Self {
+        let screen = Self::with(io::sink(), columns, colour);
+        Self { client: screen.client.min(client), ..screen }
     }
 
     /// Who stands in which column.
@@ -76,7 +82,8 @@ impl Screen {
         say(&mut self.out, &text)
     }
 
-    fn columns(
+    /// What stands side by side, as lines.
+    pub(super) fn columns(
         &self,
         time: &str,
         client: &str,
@@ -106,12 +113,12 @@ impl Screen {
         text
     }
 
-    fn styled(&self, style: &Style, text: &str) -> String {
+    pub(super) fn styled(&self, style: &Style, text: &str) -> String {
         style.clone().force_styling(self.colour).apply_to(text).to_string()
     }
 }
 
-fn time(at: Duration) -> String {
+pub(super) fn time(at: Duration) -> String {
     format!("{:.1}", at.as_secs_f64() * 1000.0)
 }
 

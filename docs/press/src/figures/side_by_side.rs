@@ -6,7 +6,7 @@ use judge::language::{Language, Words};
 use lab::drawing::canvas::{Anchor, Canvas, Label, Style};
 use lab::timeline::lanes::{Piece, What, lanes};
 use lab::timeline::picture::{asking, words};
-use lab::timeline::trace::{Client, Deed, Trace};
+use player::trace::{Client, Deed, Trace};
 
 /// The programs, and the models that they stand for.
 const ROWS: [(&str, Label); 5] = [

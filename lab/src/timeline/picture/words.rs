@@ -2,9 +2,9 @@
 
 use crate::drawing::canvas::Style;
 use crate::drawing::labels as l;
-use crate::timeline::descriptors::{Awaited, Who};
 use crate::timeline::lanes::{Note, Piece, What};
 use judge::language::{Language, Words};
+use player::descriptors::{Awaited, Who};
 
 /// The words in a box.
 pub fn lines(piece: &Piece) -> Vec<(Style, Words)> {
