@@ -5,6 +5,7 @@
 //!
 //! - the switch on the first line of a chapter becomes a button in the menu bar (`pages`);
 //! - links to the sources lead to a page for each file (`sources`);
+//! - below a timeline its recorded run can be gone through (`players`);
 //! - figures follow the theme of the page, which may not be the system's (`figures`);
 //! - mdBook's own words are Chinese in the Chinese book (`words`).
 //!
@@ -12,6 +13,7 @@
 
 mod figures;
 mod pages;
+mod players;
 mod sources;
 mod words;
 
@@ -168,6 +170,7 @@ fn build_in(root: &Path, out: &Path) -> Result<(usize, usize)> {
         book.dress(root, out, other, &figures, &mut linked)?;
     }
     let sources = sources::publish(root, out, &linked)?;
+    players::publish(out)?;
     for (name, text) in [
         ("site/source.css", include_str!("../source.css")),
         ("site/source.js", include_str!("../source.js")),

@@ -1,6 +1,7 @@
 //! A book: rendered by mdBook, then dressed for the site.
 
 use crate::figures::Sizes;
+use crate::players::{self, Players};
 use crate::sources::{self, Linked};
 use crate::words;
 use crate::{Language, decoded, escape, read, write};
@@ -12,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 /// A chapter as mdBook has rendered it.
 struct Page {
@@ -77,6 +79,7 @@ impl Book {
         linked: &mut Linked,
     ) -> Result<()> {
         let code = self.language.code();
+        let players = players::of(root, figures, self.language)?;
         for (name, page) in &self.pages {
             let Some(there) = other.pages.get(name) else {
                 bail!(
@@ -97,7 +100,7 @@ impl Book {
                 Ok(target.map(|target| target.address()))
             };
             let html = page
-                .dress(self.language, name, there, figures, &mut link)
+                .dress(self.language, name, there, figures, &players, &mut link)
                 .with_context(|| format!("docs/{code}/{}", chapter(name)))?;
             write(&out.join(code).join(name), &html)?;
         }
@@ -141,6 +144,7 @@ impl Page {
         name: &str,
         there: &[String],
         figures: &Sizes,
+        players: &Players,
         link: &mut dyn FnMut(&str) -> Result<Option<String>>,
     ) -> Result<String> {
         let other = language.other();
@@ -152,6 +156,9 @@ impl Page {
         );
         let heading = Cell::new(0);
         let link = RefCell::new(link);
+        // The player of the picture that was met last, until its paragraph ends.
+        let waiting = Rc::new(RefCell::new(String::new()));
+        let plays = players.keys().any(|picture| self.html.contains(picture));
         let mut handlers = vec![
             element!(".right-buttons", |buttons| {
                 buttons.prepend(&button, ContentType::Html);
@@ -181,7 +188,19 @@ impl Page {
                 extra.remove();
                 Ok(())
             }),
-            element!("main .checkbox-label > img", |img| Ok(paint(img, figures)?)),
+            element!("main .checkbox-label > img", |img| {
+                let src = img.get_attribute("src").unwrap_or_default();
+                waiting.borrow_mut().push_str(players.get(&src).map_or("", String::as_str));
+                Ok(paint(img, figures)?)
+            }),
+            element!("main p", |paragraph| {
+                players::place(paragraph, &waiting);
+                Ok(())
+            }),
+            element!("head", |head| {
+                head.append(if plays { players::LOADED } else { "" }, ContentType::Html);
+                Ok(())
+            }),
         ];
         handlers.extend(words::handlers(language));
         rewrite(&keep_options(&self.html), handlers)

@@ -5,6 +5,8 @@
 
 #[path = "support/browser.rs"]
 mod chromium;
+#[path = "support/player.rs"]
+mod player_tests;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -312,7 +314,7 @@ fn every_source_link_leads_to_the_file() {
     browser.assert_content();
 }
 
-// Transcripts may be wider than the 100 columns of our sources.
+// Transcripts may be wider than the 100 columns of our sources. A Chinese character takes two.
 #[test]
 fn no_table_or_listing_is_cut_off_on_a_laptop() {
     let mut browser = Browser::start();
@@ -324,7 +326,8 @@ fn no_table_or_listing_is_cut_off_on_a_laptop() {
             "Array.from(document.querySelectorAll('main .table-wrapper, main pre code'))
                 .filter(e => e.scrollWidth > e.clientWidth)
                 .map(e => e.textContent.trim())
-                .filter(text => Math.max(...text.split('\\n').map(line => line.length)) <= 100)",
+                .filter(text => Math.max(...text.split('\\n').map(line =>
+                    line.replace(/[\\u2e80-\\uffef]/g, '  ').length)) <= 100)",
         );
         assert_eq!(wide, json!([]), "{}", page.display());
     }

@@ -201,9 +201,24 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &params);
     }
 
+    /// Presses a key, by its name in JavaScript.
+    pub fn press(&mut self, key: &str) {
+        let text = if key.chars().count() == 1 { key } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            self.call("Input.dispatchKeyEvent", &json!({ "type": kind, "key": key, "text": text }));
+        }
+    }
+
     /// Whether the system is `light` or `dark`.
     pub fn system(&mut self, scheme: &str) {
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.prefer(&[("prefers-color-scheme", scheme)]);
+    }
+
+    /// What the reader has set in the system.
+    pub fn prefer(&mut self, features: &[(&str, &str)]) {
+        let features = features.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        let features: Vec<_> = features.collect();
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
