@@ -44,5 +44,6 @@ pub fn plays(root: &Path, program: &str, language: Language) -> Result<Option<Pl
     let said = |why: String| format!("{}: {why}", path.display());
     let text = fs::read_to_string(&path).map_err(|error| said(error.to_string()))?;
     let trace = Trace::parse(&text).map_err(|(line, why)| said(format!("line {line}: {why}")))?;
-    steps::play(&trace, root, language).map(Some).map_err(said)
+    let play = steps::play(&trace, root, language);
+    play.map(Some).map_err(|why| said(format!("{why} (cargo run -p press -- record players)")))
 }
