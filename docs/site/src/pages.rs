@@ -149,7 +149,8 @@ impl Page {
     ) -> Result<String> {
         let other = language.other();
         let button = format!(
-            r#"<a class="language" rel="alternate" href="../{}/{name}" lang="{tag}" hreflang="{tag}">{}</a>"#,
+            r#"<a class="language" rel="alternate" href="../{}/{name}"
+lang="{tag}" hreflang="{tag}">{}</a>"#,
             other.code(),
             escape(&self.switch),
             tag = other.tag(),
@@ -217,7 +218,8 @@ fn paint(img: &mut Element<'_, '_>, figures: &Sizes) -> Result<()> {
     let alt = img.get_attribute("alt").unwrap_or_default();
     let images = ["light", "dark"].map(|theme| {
         format!(
-            r#"<img class="{theme}-figure" src="../figures/{stem}.{theme}.svg" alt="{alt}" width="{width}" height="{height}">"#
+            r#"<img class="{theme}-figure" src="../figures/{stem}.{theme}.svg" alt="{alt}"
+width="{width}" height="{height}">"#
         )
     });
     let link = format!(r#"<a href="../figures/{file}">{}</a>"#, images.concat());

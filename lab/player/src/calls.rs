@@ -1,6 +1,6 @@
 //! What there is to read in a call: what was asked, and what came back.
 
-use crate::descriptors::{argument, familiar, would_block};
+use crate::descriptors::{argument, familiar};
 use crate::trace::Traced;
 
 /// A call, as far as the player has to know it.
@@ -104,11 +104,6 @@ impl Call {
             _ => Self::Other,
         }
     }
-}
-
-/// It had nothing to give, and returned at once.
-pub fn refused(call: &Traced) -> bool {
-    would_block(call)
 }
 
 /// The bytes between the quotes, as strace writes them.

@@ -21,7 +21,7 @@ pub(crate) fn question(
     let [lane] = *rows.lanes else { return None };
     let call = state.asleep.get(&lane)?.clone().filter(|_| act.what.asks())?;
     let name = act.client.name();
-    let other = rows.other(act.client);
+    let other = act.client.other();
     let waits = |client| {
         let client = state.client(client);
         !client.sent.is_empty() && client.got.is_empty()
@@ -36,8 +36,8 @@ pub(crate) fn question(
         let why = if first == act.client {
             tell!(
                 language,
-                "The server is blocked in {call} and reads from {late} first. The bytes from {early} \
-                 came earlier, but the server has not asked for them yet.",
+                "The server is blocked in {call} and reads from {late} first. The bytes from \
+                 {early} came earlier, but the server has not asked for them yet.",
                 "服务端阻塞在 {call} 上，先读的是 {late}。{early} 的数据虽然先到，服务端却还没有去取。"
             )
         } else {
@@ -79,8 +79,8 @@ pub(crate) fn question(
     } else {
         tell!(
             language,
-            "{call} does not wait for this. The kernel keeps what came, a connection or bytes, until the \
-             server asks.",
+            "{call} does not wait for this. The kernel keeps what came, a connection or bytes, \
+             until the server asks.",
             "{call} 等的不是这个。到来的连接或数据由内核先存着，直到服务端来取。"
         )
     };

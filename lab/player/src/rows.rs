@@ -130,10 +130,6 @@ impl Rows {
         rows
     }
 
-    pub fn other(&self, client: Client) -> Client {
-        if client == Client::A { Client::B } else { Client::A }
-    }
-
     /// What a thread is called: the server, if there is one only.
     pub fn thread(&self, lane: usize) -> String {
         match (self.lanes.len(), self.names.get(&lane)) {

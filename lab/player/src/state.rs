@@ -125,19 +125,20 @@ impl State {
         &mut self.clients[client as usize]
     }
 
-    /// The same, of one that may be closed: the list of the last call still has it.
-    pub fn last_whom(&self, fd: u32) -> Whom {
-        match self.whom(fd) {
-            Whom::Other(_) => self.closed.get(&fd).copied().unwrap_or(Whom::Other(fd)),
-            whom => whom,
-        }
-    }
-
+    /// Whom a descriptor stands for.
     pub fn whom(&self, fd: u32) -> Whom {
         match self.fds.get(&fd) {
             Some(whom) => *whom,
             None if self.listeners.contains(&fd) => Whom::Listener,
             None => Whom::Other(fd),
+        }
+    }
+
+    /// The same, of one that may be closed: the list of the last call still has it.
+    pub fn last_whom(&self, fd: u32) -> Whom {
+        match self.whom(fd) {
+            Whom::Other(_) => self.closed.get(&fd).copied().unwrap_or(Whom::Other(fd)),
+            whom => whom,
         }
     }
 
@@ -297,7 +298,8 @@ impl State {
     fn completed(&mut self) {
         self.accepting.clear();
         for client in &mut self.clients {
-            client.queue.drain(..std::mem::take(&mut client.sending));
+            let sent = std::mem::take(&mut client.sending).min(client.queue.len());
+            client.queue.drain(..sent);
             client.queue += &std::mem::take(&mut client.unread);
             client.end_read = client.end;
         }
@@ -307,7 +309,7 @@ impl State {
     fn hands_over(&mut self, submitted: u64) {
         self.submitted = Some(submitted);
         for client in &mut self.clients {
-            client.back += &client.queue[client.sending..];
+            client.back += client.queue.get(client.sending..).unwrap_or_default();
             client.sending = client.queue.len();
         }
     }

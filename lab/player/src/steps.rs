@@ -1,9 +1,9 @@
 //! A recording as steps: each act of a client, each call of the server, and for a call that sleeps
 //! two, its beginning and its return.
 
-use crate::calls::{Call, refused};
+use crate::calls::Call;
 use crate::code::function;
-use crate::descriptors::{Descriptors, familiar};
+use crate::descriptors::{Descriptors, familiar, would_block};
 use crate::questions::question;
 use crate::rows::{Rows, lanes, names};
 use crate::state::State;
@@ -66,7 +66,7 @@ fn events(trace: &Trace) -> Vec<Event<'_>> {
         let acts = trace.acts.iter().any(|act| (call.began..to).contains(&act.at));
         // A call that an act of a client falls into has slept, or has been interrupted.
         let blocks = !matches!(Call::of(call), Call::Send(..) | Call::Close(_) | Call::Who(_));
-        let slept = blocks && known.may_sleep(call) && !refused(call);
+        let slept = blocks && known.may_sleep(call) && !would_block(call);
         let slept = slept && (acts || to - call.began >= SLEPT);
         if slept {
             events.push((call.began, Event::Sleeps(call)));
@@ -91,7 +91,7 @@ fn certain(trace: &Trace, seen: &Seen) -> bool {
         matches!(Call::of(call), Call::Accept(_) | Call::Receive(..) | Call::Enter { .. })
     });
     !takes
-        .filter(|call| !refused(call))
+        .filter(|call| !would_block(call))
         .any(|call| near(call.began) || call.returned().is_some_and(near))
 }
 
@@ -291,12 +291,12 @@ fn asked(call: &Traced) -> String {
 fn again(events: &[Event<'_>]) -> usize {
     let mut count = 1;
     let Event::Returned { call: first, .. } = events[0] else { return count };
-    if !refused(first) {
+    if !would_block(first) {
         return count;
     }
     for (number, event) in events.iter().enumerate() {
         match event {
-            Event::Returned { call, .. } if refused(call) && call.lane == first.lane => {
+            Event::Returned { call, .. } if would_block(call) && call.lane == first.lane => {
                 count = number + 1;
             }
             Event::Seen(_) => {}
@@ -309,7 +309,7 @@ fn again(events: &[Event<'_>]) -> usize {
 /// The calls among these that had nothing to give, by name.
 fn refusals(events: &[Event<'_>]) -> Vec<String> {
     let refused = events.iter().filter_map(|event| match event {
-        Event::Returned { call, .. } if refused(call) => Some(familiar(call.name())),
+        Event::Returned { call, .. } if would_block(call) => Some(familiar(call.name())),
         _ => None,
     });
     refused.collect()

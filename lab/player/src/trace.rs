@@ -110,6 +110,10 @@ impl Client {
         }
     }
 
+    pub fn other(self) -> Self {
+        if self == Self::A { Self::B } else { Self::A }
+    }
+
     /// How an address of this client is written in a trace.
     pub fn in_trace(self) -> String {
         format!("{{client {}}}", self.name())

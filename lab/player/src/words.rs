@@ -1,8 +1,8 @@
 //! One sentence for each step, and the names of what there is, in both languages.
 
 use crate::Row;
-use crate::calls::{Call, refused};
-use crate::descriptors::familiar;
+use crate::calls::Call;
+use crate::descriptors::{familiar, would_block};
 use crate::state::{Connection, State, Whom};
 use crate::trace::{Act, Deed, Traced};
 use judge::language::Language;
@@ -70,8 +70,8 @@ pub fn act(language: Language, act: &Act, before: &State) -> String {
         }
         Deed::Close => tell!(
             language,
-            "{name} closes the connection. A FIN comes behind everything that {name} has sent: when \
-             that is read, recv will return 0.",
+            "{name} closes the connection. A FIN comes behind everything that {name} has sent: \
+             when that is read, recv will return 0.",
             "{name} 关闭连接。FIN 排在 {name} 发送的所有数据之后：服务端读完数据，才会读到输入结束。"
         ),
     }
@@ -105,8 +105,8 @@ pub fn sleeps(language: Language, call: &Traced, state: &State) -> String {
             let from = whom(language, state.whom(fd));
             return tell!(
                 language,
-                "There is nothing to read from {from} yet. The thread blocks in {name} until {from} \
-                 sends or closes. No other client can wake it.",
+                "There is nothing to read from {from} yet. The thread blocks in {name} until \
+                 {from} sends or closes. No other client can wake it.",
                 "{name}：没有 {from} 的数据可读，线程阻塞，只等 {from} 这一个连接。"
             );
         }
@@ -170,8 +170,8 @@ pub fn returned(language: Language, call: &Traced, state: &State, slept: bool) -
             let from = to(fd);
             tell!(
                 language,
-                "{name}{woken} copies what {from} sent, \"{text}\", from the socket's receive buffer \
-                 into the program.",
+                "{name}{woken} copies what {from} sent, \"{text}\", from the socket's receive \
+                 buffer into the program.",
                 "{woken}{name} 把 \"{text}\" 从接收缓冲区（来自 {from}）拷贝到程序的内存。"
             )
         }
@@ -224,8 +224,8 @@ pub fn returned(language: Language, call: &Traced, state: &State, slept: bool) -
                 ),
                 "MOD" => tell!(
                     language,
-                    "epoll_ctl changes what {of} is watched for: now {events}. The kernel looks at once \
-                     whether it is ready.",
+                    "epoll_ctl changes what {of} is watched for: now {events}. The kernel looks at \
+                     once whether it is ready.",
                     "epoll_ctl 把关注的事件改为：{of}（{events}）。内核当场检查是否就绪。"
                 ),
                 _ => tell!(
@@ -248,11 +248,11 @@ pub fn returned(language: Language, call: &Traced, state: &State, slept: bool) -
         }
         Call::Enter { .. } => tell!(
             language,
-            "io_uring_enter{woken} returns: there is a completion. What was asked for (accept, recv \
-             or send) is done; bytes are in the program's buffer already.",
+            "io_uring_enter{woken} returns: there is a completion. What was asked for (accept, \
+             recv or send) is done; bytes are in the program's buffer already.",
             "{woken}io_uring_enter 返回：有新的完成项。如果是收到数据，字节已经拷贝到程序的缓冲区里。"
         ),
-        _ if refused(call) => tell!(
+        _ if would_block(call) => tell!(
             language,
             "{name} returns at once with EAGAIN: otherwise it would have to wait.",
             "{name} 立即返回 EAGAIN：现在完成不了，也不阻塞，稍后再试。"

@@ -94,6 +94,7 @@ async fn converse(executor: Rc<Executor>, mut client: Client, args: Rc<Args>) {
         info!("lost {peer}: {}", reason(&error));
     }
     info!("closing {peer}");
+    // Closes the connection.
     drop(client);
 }
 

@@ -37,7 +37,8 @@ fn executable() -> PathBuf {
     });
     let mac = Path::new("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
     found.find(|path| path.is_file()).or_else(|| mac.is_file().then(|| mac.to_owned())).expect(
-        "no browser: install Chromium (its command is chromium) or Chrome, or set CHROME to the path of one",
+        "no browser: install Chromium (its command is chromium) or Chrome, or set CHROME to the \
+         path of one",
     )
 }
 
@@ -181,7 +182,8 @@ impl Browser {
             return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
         ));
         for kind in ["mousePressed", "mouseReleased"] {
-            let params = json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+            let (x, y) = (&place[0], &place[1]);
+            let params = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", &params);
         }
     }
@@ -197,7 +199,9 @@ impl Browser {
     pub fn screen(&mut self, width: u32, height: u32) {
         let mobile = width < 600;
         let scale = if mobile { 2 } else { 1 };
-        let params = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile });
+        let params = json!({
+            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile
+        });
         self.call("Emulation.setDeviceMetricsOverride", &params);
     }
 
