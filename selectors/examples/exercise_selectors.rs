@@ -53,10 +53,10 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
 #[derive(Clone, Copy)]
 struct Callback(fn(&mut Server, &Key));
 
-type Key = SelectorKey<dyn AsFd, Callback>;
+type Key = SelectorKey<Rc<dyn AsFd>, Callback>;
 
 struct Server {
-    selector: DefaultSelector<dyn AsFd, Callback>,
+    selector: DefaultSelector<Rc<dyn AsFd>, Callback>,
     listener: Rc<Listener>,
     /// The listener was ready in this turn.
     new_client: bool,

@@ -2,14 +2,13 @@
 
 use clap::ValueEnum;
 use common::{explained, reason};
-use selectors::{Backend, DefaultBackend, PollBackend, SelectBackend, Selector};
+use selectors::{AnyBackend, AnySelector, Backend, Mechanism, Selector};
 use std::io;
-use std::os::fd::AsFd;
 
 /// The backends by their names.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Choice {
-    /// the best that this system has: epoll, kqueue, /dev/poll, else poll
+    /// the best that this system has: epoll, kqueue, event ports, /dev/poll, else poll
     Default,
     /// select(2): everywhere, for descriptors below 1024
     Select,
@@ -19,47 +18,29 @@ pub enum Choice {
     Epoll,
     /// kqueue(2): macOS and the BSDs
     Kqueue,
+    /// event ports (port_create(3C)): illumos and Solaris
+    Eventport,
     /// /dev/poll: illumos and Solaris
     Devpoll,
 }
 
-/// A server that runs on any backend.
-pub trait Serve {
-    /// Serves until the system refuses something that it cannot do without.
-    fn serve<B: Backend>(&self) -> io::Result<()>;
-}
-
-/// A selector, or one sentence that says why there is none.
-pub fn selector<B: Backend, D: Clone>() -> io::Result<Selector<B, dyn AsFd, D>> {
-    Selector::new().map_err(|error| {
-        let sentence = format!("cannot make a selector: {} (raise ulimit -n?)", reason(&error));
+/// A selector on this backend, or one sentence that says why there is none.
+pub fn selector<F, D>(choice: Choice) -> io::Result<AnySelector<F, D>> {
+    let backend = match choice {
+        Choice::Default => AnyBackend::new(),
+        Choice::Select => Mechanism::Select.backend(),
+        Choice::Poll => Mechanism::Poll.backend(),
+        Choice::Epoll => Mechanism::Epoll.backend(),
+        Choice::Kqueue => Mechanism::Kqueue.backend(),
+        Choice::Eventport => Mechanism::EventPort.backend(),
+        Choice::Devpoll => Mechanism::Devpoll.backend(),
+    };
+    backend.map(Selector::with_backend).map_err(|error| {
+        let why = reason(&error);
+        let sentence = match error.kind() {
+            io::ErrorKind::Unsupported => format!("{why} (--backend default takes what it has)"),
+            _ => format!("cannot make a selector: {why} (raise ulimit -n?)"),
+        };
         explained(&error, sentence)
     })
-}
-
-/// Runs `server` on the backend of that name.
-pub fn serve(choice: Choice, server: &impl Serve) -> io::Result<()> {
-    match choice {
-        Choice::Default => server.serve::<DefaultBackend>(),
-        Choice::Select => server.serve::<SelectBackend>(),
-        Choice::Poll => server.serve::<PollBackend>(),
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Choice::Epoll => server.serve::<selectors::EpollBackend>(),
-        #[cfg(any(
-            target_vendor = "apple",
-            target_os = "freebsd",
-            target_os = "dragonfly",
-            target_os = "netbsd",
-            target_os = "openbsd"
-        ))]
-        Choice::Kqueue => server.serve::<selectors::KqueueBackend>(),
-        #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-        Choice::Devpoll => server.serve::<selectors::DevpollBackend>(),
-        missing => {
-            let missing =
-                missing.to_possible_value().map_or(String::new(), |v| v.get_name().into());
-            let why = format!("this system has no {missing} (--backend default takes what it has)");
-            Err(io::Error::new(io::ErrorKind::Unsupported, why))
-        }
-    }
 }

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 /// Runs tasks, one at a time, each as far as it gets.
 pub struct Executor {
-    selector: RefCell<DefaultSelector<dyn AsFd, Rc<Waiting>>>,
+    selector: RefCell<DefaultSelector<Rc<dyn AsFd>, Rc<Waiting>>>,
     tasks: RefCell<SlotMap<DefaultKey, Task>>,
     /// Those that may go on, in the order in which they were woken. Shared with their wakers.
     ready: Arc<ReadyQueue>,
@@ -49,7 +49,7 @@ pub struct Executor {
 type BoxedFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What the selector reports.
-type Event = (SelectorKey<dyn AsFd, Rc<Waiting>>, EventMask);
+type Event = (SelectorKey<Rc<dyn AsFd>, Rc<Waiting>>, EventMask);
 
 /// A future that is asked from the outside, and what wakes it.
 struct Task {
@@ -260,9 +260,9 @@ impl Executor {
         } else if before.is_empty() {
             selector.register(Rc::clone(socket), events, Rc::clone(waiting))?;
         } else if events.is_empty() {
-            selector.unregister(socket)?;
+            selector.unregister(&socket.as_fd())?;
         } else {
-            selector.modify(socket, events, Rc::clone(waiting))?;
+            selector.modify_events(&socket.as_fd(), events)?;
         }
         waiting.events.set(events);
         Ok(())

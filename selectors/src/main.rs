@@ -23,12 +23,12 @@
 
 mod backends;
 
-use backends::{Choice, Serve};
+use backends::Choice;
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, reason};
 use log::info;
 use rustc_hash::FxHashMap;
-use selectors::{Backend, EVENT_READ, EVENT_WRITE, Selector, SelectorKey};
+use selectors::{AnySelector, Backend, EVENT_READ, EVENT_WRITE, SelectorKey};
 use std::io;
 use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
@@ -52,60 +52,49 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = common::parse();
     common::narrate(args.server.quiet);
-    common::outcome(backends::serve(args.backend, &args))
+    common::outcome(serve(&args))
 }
 
-impl Serve for Args {
-    /// The loop of every readiness server: wait until something is ready, handle what is, wait
-    /// again.
-    fn serve<B: Backend>(&self) -> io::Result<()> {
-        let listener = Rc::new(common::listen(&self.server)?);
-        // No call in the loop may wait except select: the others would wait with it.
-        listener.set_nonblocking(true)?;
-        let mut selector = backends::selector()?;
-        let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
-        selector.register(object, EVENT_READ, Callback(Server::accept))?;
-        listener.announce()?;
-        info!("the backend is {}", B::NAME);
+/// The loop of every readiness server: wait until something is ready, handle what is, wait again.
+fn serve(args: &Args) -> io::Result<()> {
+    let listener = Rc::new(common::listen(&args.server)?);
+    // No call in the loop may wait except select: the others would wait with it.
+    listener.set_nonblocking(true)?;
+    let mut selector = backends::selector(args.backend)?;
+    let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
+    selector.register(object, EVENT_READ, Callback(Server::accept))?;
+    listener.announce()?;
+    info!("the backend is {}", selector.backend().name());
 
-        let (clients, buffer) = (FxHashMap::default(), self.server.buffer());
-        let (new_client, reply) = (false, self.reply);
-        let mut server = Server::<B> { selector, listener, new_client, clients, buffer, reply };
-        let mut batch = Vec::new();
-        loop {
-            info!("waiting for the next event");
-            server.selector.select_into(None, &mut batch)?;
-            for (key, _) in batch.drain(..) {
-                let Callback(callback) = key.data;
-                callback(&mut server, &key);
-                // It may be the last that holds a connection, which is closed then.
-                drop(key);
-            }
-            // Last, so that the descriptors just closed are free again.
-            if std::mem::take(&mut server.new_client) {
-                server.admit();
-            }
+    let (clients, buffer) = (FxHashMap::default(), args.server.buffer());
+    let (new_client, reply) = (false, args.reply);
+    let mut server = Server { selector, listener, new_client, clients, buffer, reply };
+    let mut batch = Vec::new();
+    loop {
+        info!("waiting for the next event");
+        server.selector.select_into(None, &mut batch)?;
+        for (key, _) in batch.drain(..) {
+            let Callback(callback) = key.data;
+            callback(&mut server, &key);
+            // It may be the last that holds a connection, which is closed then.
+            drop(key);
+        }
+        // Last, so that the descriptors just closed are free again.
+        if std::mem::take(&mut server.new_client) {
+            server.admit();
         }
     }
 }
 
 /// What to call when something is ready: the data of a key. `accept`, `read` or `write`.
-struct Callback<B: Backend>(fn(&mut Server<B>, &Key<B>));
+#[derive(Clone, Copy)]
+struct Callback(fn(&mut Server, &Key));
 
 /// Listener and clients are of different types; what they have in common is a descriptor.
-type Key<B> = SelectorKey<dyn AsFd, Callback<B>>;
+type Key = SelectorKey<Rc<dyn AsFd>, Callback>;
 
-// A derive would ask the backend to be copied, too.
-impl<B: Backend> Clone for Callback<B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B: Backend> Copy for Callback<B> {}
-
-struct Server<B: Backend> {
-    selector: Selector<B, dyn AsFd, Callback<B>>,
+struct Server {
+    selector: AnySelector<Rc<dyn AsFd>, Callback>,
     listener: Rc<Listener>,
     /// The listener was ready in this turn.
     new_client: bool,
@@ -117,9 +106,9 @@ struct Server<B: Backend> {
     reply: Reply,
 }
 
-impl<B: Backend> Server<B> {
+impl Server {
     /// A client waits to be accepted, at the end of the turn.
-    fn accept(&mut self, _: &Key<B>) {
+    fn accept(&mut self, _: &Key) {
         self.new_client = true;
     }
 
@@ -134,7 +123,7 @@ impl<B: Backend> Server<B> {
     }
 
     /// One recv, and the answer to it at once.
-    fn read(&mut self, key: &Key<B>) {
+    fn read(&mut self, key: &Key) {
         // It may have been closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
         connection.receive(&mut self.buffer, self.reply);
@@ -143,23 +132,23 @@ impl<B: Backend> Server<B> {
     }
 
     /// There is room again.
-    fn write(&mut self, key: &Key<B>) {
+    fn write(&mut self, key: &Key) {
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
         connection.send_queued();
         self.wait_for_next(key);
     }
 
     /// Registers what is next after a send: `read` when all is sent, or else `write`.
-    fn wait_for_next(&mut self, key: &Key<B>) {
+    fn wait_for_next(&mut self, key: &Key) {
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        let (events, callback): (_, fn(&mut Self, &Key<B>)) = match connection.wants_write() {
+        let (events, callback): (_, fn(&mut Self, &Key)) = match connection.wants_write() {
             true => (EVENT_WRITE, Self::write),
             false => (EVENT_READ, Self::read),
         };
         // In most cases it is what it was.
         if events != key.events && !connection.is_finished() {
             info!("descriptor {}: modify to {events}", key.fd);
-            if let Err(error) = self.selector.modify(&key.fileobj, events, Callback(callback)) {
+            if let Err(error) = self.selector.modify(key, events, Callback(callback)) {
                 connection.lose(&error);
             }
         }
@@ -170,9 +159,9 @@ impl<B: Backend> Server<B> {
 
     /// Gives back both shares of the socket. The key in hand has a third one, and the descriptor is
     /// closed with that.
-    fn close(&mut self, key: &Key<B>) {
+    fn close(&mut self, key: &Key) {
         self.clients.remove(&key.fd);
-        if let Err(error) = self.selector.unregister(&key.fileobj) {
+        if let Err(error) = self.selector.unregister(key) {
             info!("descriptor {}: {}", key.fd, reason(&error));
         }
     }

@@ -20,12 +20,12 @@
 #[path = "../backends.rs"]
 mod backends;
 
-use backends::{Choice, Serve};
+use backends::Choice;
 use clap::Parser;
 use common::{Connection, Listener, Reply, ServerArgs, reason};
 use log::info;
 use rustc_hash::FxHashMap;
-use selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector, SelectorKey};
+use selectors::{AnySelector, Backend, EVENT_READ, EVENT_WRITE, EventMask, SelectorKey};
 use std::io;
 use std::os::fd::{AsFd, RawFd};
 use std::process::ExitCode;
@@ -49,39 +49,36 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = common::parse();
     common::narrate(args.server.quiet);
-    common::outcome(backends::serve(args.backend, &args))
+    common::outcome(serve(&args))
 }
 
-impl Serve for Args {
-    /// The loop of every readiness server: wait until something is ready, handle what is, wait
-    /// again.
-    fn serve<B: Backend>(&self) -> io::Result<()> {
-        let listener = Rc::new(common::listen(&self.server)?);
-        // No call in the loop may wait except select: the others would wait with it.
-        listener.set_nonblocking(true)?;
-        let mut selector = backends::selector()?;
-        let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
-        selector.register(object, EVENT_READ, Source::Listener)?;
-        listener.announce()?;
-        info!("the backend is {}", B::NAME);
+/// The loop of every readiness server: wait until something is ready, handle what is, wait again.
+fn serve(args: &Args) -> io::Result<()> {
+    let listener = Rc::new(common::listen(&args.server)?);
+    // No call in the loop may wait except select: the others would wait with it.
+    listener.set_nonblocking(true)?;
+    let mut selector = backends::selector(args.backend)?;
+    let object: Rc<dyn AsFd> = Rc::clone(&listener) as _;
+    selector.register(object, EVENT_READ, Source::Listener)?;
+    listener.announce()?;
+    info!("the backend is {}", selector.backend().name());
 
-        let (clients, buffer) = (FxHashMap::default(), self.server.buffer());
-        let mut server = Server::<B> { selector, listener, clients, buffer, reply: self.reply };
-        let mut batch = Vec::new();
-        loop {
-            info!("waiting for the next event");
-            server.selector.select_into(None, &mut batch)?;
-            let mut new_client = false;
-            for (key, mask) in batch.drain(..) {
-                match key.data {
-                    Source::Listener => new_client = true,
-                    Source::Client => server.handle(&key, mask),
-                }
+    let (clients, buffer) = (FxHashMap::default(), args.server.buffer());
+    let mut server = Server { selector, listener, clients, buffer, reply: args.reply };
+    let mut batch = Vec::new();
+    loop {
+        info!("waiting for the next event");
+        server.selector.select_into(None, &mut batch)?;
+        let mut new_client = false;
+        for (key, mask) in batch.drain(..) {
+            match key.data {
+                Source::Listener => new_client = true,
+                Source::Client => server.handle(&key, mask),
             }
-            // Last, so that the descriptors just closed are free again.
-            if new_client {
-                server.accept();
-            }
+        }
+        // Last, so that the descriptors just closed are free again.
+        if new_client {
+            server.accept();
         }
     }
 }
@@ -94,10 +91,10 @@ enum Source {
 }
 
 /// Listener and clients are of different types; what they have in common is a descriptor.
-type Key = SelectorKey<dyn AsFd, Source>;
+type Key = SelectorKey<Rc<dyn AsFd>, Source>;
 
-struct Server<B: Backend> {
-    selector: Selector<B, dyn AsFd, Source>,
+struct Server {
+    selector: AnySelector<Rc<dyn AsFd>, Source>,
     listener: Rc<Listener>,
     /// What the selector does not know of a client. By descriptor, and that is safe here: while it
     /// is registered, no other client can get its number.
@@ -107,7 +104,7 @@ struct Server<B: Backend> {
     reply: Reply,
 }
 
-impl<B: Backend> Server<B> {
+impl Server {
     /// One new client. If more are waiting, the listener is ready again.
     fn accept(&mut self) {
         let Some(mut connection) = self.listener.admit() else { return };
@@ -139,7 +136,7 @@ impl<B: Backend> Server<B> {
         wanted.set(EVENT_WRITE, connection.wants_write());
         if wanted != key.events && !connection.is_finished() {
             info!("descriptor {}: modify to {wanted}", key.fd);
-            if let Err(error) = self.selector.modify(&key.fileobj, wanted, key.data) {
+            if let Err(error) = self.selector.modify(key, wanted, key.data) {
                 connection.lose(&error);
             }
         }
@@ -152,7 +149,7 @@ impl<B: Backend> Server<B> {
     /// closed with that.
     fn close(&mut self, key: &Key) {
         self.clients.remove(&key.fd);
-        if let Err(error) = self.selector.unregister(&key.fileobj) {
+        if let Err(error) = self.selector.unregister(key) {
             info!("descriptor {}: {}", key.fd, reason(&error));
         }
     }

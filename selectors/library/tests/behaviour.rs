@@ -3,9 +3,9 @@
 //!
 //! The names say which backend ran what: `epoll::a_signal_does_not_shorten_the_wait`.
 
+use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
-use selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -20,23 +20,23 @@ const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 macro_rules! for_each_backend {
     ($($test:ident)*) => {
         mod select {
-            $(#[test] fn $test() { super::$test::<selectors::SelectBackend>(); })*
+            $(#[test] fn $test() { super::$test::<fd_selectors::SelectBackend>(); })*
         }
         mod poll {
-            $(#[test] fn $test() { super::$test::<selectors::PollBackend>(); })*
+            $(#[test] fn $test() { super::$test::<fd_selectors::PollBackend>(); })*
         }
         #[cfg(any(target_os = "linux", target_os = "android"))]
         mod epoll {
-            $(#[test] fn $test() { super::$test::<selectors::EpollBackend>(); })*
+            $(#[test] fn $test() { super::$test::<fd_selectors::EpollBackend>(); })*
         }
         #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly",
                   target_os = "netbsd", target_os = "openbsd"))]
         mod kqueue {
-            $(#[test] fn $test() { super::$test::<selectors::KqueueBackend>(); })*
+            $(#[test] fn $test() { super::$test::<fd_selectors::KqueueBackend>(); })*
         }
         #[cfg(any(target_os = "illumos", target_os = "solaris"))]
         mod devpoll {
-            $(#[test] fn $test() { super::$test::<selectors::DevpollBackend>(); })*
+            $(#[test] fn $test() { super::$test::<fd_selectors::DevpollBackend>(); })*
         }
     };
 }
@@ -70,17 +70,17 @@ for_each_backend! {
 }
 
 /// A selector of sockets with numbers for data.
-type Numbers<B> = Selector<B, UnixStream, usize>;
+type Numbers<B> = Selector<Rc<UnixStream>, usize, B>;
 
 fn selector<B: Backend>() -> Numbers<B> {
     Selector::new().expect("descriptors are free")
 }
 
-/// Two connected sockets.
-fn pair() -> (UnixStream, UnixStream) {
+/// Two connected sockets, the first to be registered.
+fn pair() -> (Rc<UnixStream>, UnixStream) {
     let (a, b) = UnixStream::pair().expect("descriptors are free");
     a.set_nonblocking(true).expect("an open socket");
-    (a, b)
+    (Rc::new(a), b)
 }
 
 /// What is ready now: the data and the events of each key.
@@ -97,7 +97,7 @@ fn a_key_says_what_was_registered<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, _b) = pair();
     let fd = a.as_raw_fd();
-    let key = selector.register(a, EVENT_READ, 42).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 42).expect("a socket").clone();
     assert_eq!((key.fd, key.events, key.data), (fd, EVENT_READ, 42));
     assert_eq!(key.fileobj.as_raw_fd(), fd);
     let found = selector.get_key(&key.fileobj).expect("it is registered");
@@ -113,7 +113,7 @@ fn an_empty_or_unknown_mask_is_refused<B: Backend>() {
     }
     assert!(selector.get_map().is_empty());
     let (a, _b) = pair();
-    let key = selector.register(a, EVENT_READ, 0).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 0).expect("a socket").clone();
     let modified = selector.modify(&key.fileobj, EventMask::empty(), 1);
     assert_eq!(kind(modified), ErrorKind::InvalidInput);
     assert_eq!(selector.get_key(&key.fileobj).expect("it is registered").data, 0);
@@ -122,7 +122,7 @@ fn an_empty_or_unknown_mask_is_refused<B: Backend>() {
 fn nothing_is_registered_twice<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, _b) = pair();
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 1).expect("a socket").clone();
     let again = selector.register(key.fileobj, EVENT_WRITE, 2);
     assert_eq!(kind(again), ErrorKind::AlreadyExists);
     assert_eq!(ready(&mut selector), [], "the first registration stands: nothing to read");
@@ -131,12 +131,12 @@ fn nothing_is_registered_twice<B: Backend>() {
 fn unregistering_ends_the_waiting<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, _b) = pair();
-    let key = selector.register(a, EVENT_WRITE, 1).expect("a socket");
+    let key = selector.register(a, EVENT_WRITE, 1).expect("a socket").clone();
     assert_eq!(ready(&mut selector), [(1, EVENT_WRITE)]);
     let gone = selector.unregister(&key.fileobj).expect("it is registered");
     assert_eq!((gone.fd, gone.data), (key.fd, 1));
     // At once: a wait in between would find what was left behind, and take it out.
-    let again = selector.register(gone.fileobj, EVENT_WRITE, 2).expect("it can come back");
+    let again = selector.register(gone.fileobj, EVENT_WRITE, 2).expect("it can come back").clone();
     assert_eq!(ready(&mut selector), [(2, EVENT_WRITE)]);
     selector.unregister(&again.fileobj).expect("it is registered");
     assert_eq!(ready(&mut selector), []);
@@ -148,7 +148,7 @@ fn what_is_not_registered_cannot_be_taken_out_or_changed_or_found<B: Backend>() 
     assert_eq!(kind(selector.unregister(&a)), ErrorKind::NotFound);
     assert_eq!(kind(selector.modify(&a, EVENT_READ, 0)), ErrorKind::NotFound);
     assert_eq!(kind(selector.get_key(&a)), ErrorKind::NotFound);
-    let key = selector.register(a, EVENT_READ, 0).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 0).expect("a socket").clone();
     assert_eq!(kind(selector.get_key(&b)), ErrorKind::NotFound);
     selector.unregister(&key.fileobj).expect("it is registered");
     let second_time = selector.unregister(&key.fileobj);
@@ -159,7 +159,7 @@ fn modify_changes_what_is_waited_for<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, mut b) = pair();
     b.write_all(b"x").expect("connected");
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 1).expect("a socket").clone();
     for events in [EVENT_WRITE, EVENT_READ | EVENT_WRITE, EVENT_READ, EVENT_WRITE] {
         let key = selector.modify(&key.fileobj, events, 1).expect("it is registered");
         assert_eq!(key.events, events);
@@ -170,7 +170,7 @@ fn modify_changes_what_is_waited_for<B: Backend>() {
 fn modify_changes_the_data<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, _b) = pair();
-    let key = selector.register(a, EVENT_WRITE, 1).expect("a socket");
+    let key = selector.register(a, EVENT_WRITE, 1).expect("a socket").clone();
     let changed = selector.modify(&key.fileobj, EVENT_WRITE, 2).expect("it is registered");
     assert_eq!((changed.data, changed.events), (2, EVENT_WRITE));
     assert_eq!(ready(&mut selector), [(2, EVENT_WRITE)]);
@@ -181,8 +181,8 @@ fn the_map_shows_what_is_registered_in_order<B: Backend>() {
     assert!(selector.get_map().is_empty());
     let (a, b) = pair();
     let (c, outsider) = pair();
-    let a = selector.register(a, EVENT_READ, 1).expect("a socket").fileobj;
-    selector.register(b, EVENT_READ, 2).expect("a socket");
+    let a = Rc::clone(&selector.register(a, EVENT_READ, 1).expect("a socket").fileobj);
+    selector.register(Rc::new(b), EVENT_READ, 2).expect("a socket");
     selector.register(c, EVENT_READ, 3).expect("a socket");
     let map = selector.get_map();
     assert_eq!((map.len(), map.iter().len()), (3, 3));
@@ -198,7 +198,7 @@ fn only_the_side_with_something_to_read_is_readable<B: Backend>() {
     let (a, mut b) = pair();
     b.write_all(b"x").expect("connected");
     selector.register(a, EVENT_READ, 1).expect("a socket");
-    selector.register(b, EVENT_READ, 2).expect("a socket");
+    selector.register(Rc::new(b), EVENT_READ, 2).expect("a socket");
     assert_eq!(ready(&mut selector), [(1, EVENT_READ)]);
 }
 
@@ -227,7 +227,7 @@ fn level_triggered_what_is_not_handled_comes_again<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, mut b) = pair();
     b.write_all(b"xy").expect("connected");
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 1).expect("a socket").clone();
     assert_eq!(ready(&mut selector), [(1, EVENT_READ)]);
     (&*key.fileobj).read_exact(&mut [0]).expect("two bytes are there");
     assert_eq!(ready(&mut selector), [(1, EVENT_READ)], "one byte is left");
@@ -264,7 +264,7 @@ fn those_that_are_ready_together_come_together<B: Backend>() {
         others.push(b);
     }
     let mut numbers: Vec<_> = ready(&mut selector).into_iter().map(|(number, _)| number).collect();
-    if matches!(B::NAME, "select" | "poll") {
+    if matches!(B::new().expect("descriptors are free").name(), "select" | "poll") {
         assert!(numbers.is_sorted(), "in the order of registration: {numbers:?}");
     }
     numbers.sort_unstable();
@@ -274,7 +274,7 @@ fn those_that_are_ready_together_come_together<B: Backend>() {
 fn the_end_of_input_is_readable<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, b) = pair();
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let key = selector.register(a, EVENT_READ, 1).expect("a socket").clone();
     drop(b);
     assert_eq!(ready(&mut selector), [(1, EVENT_READ)]);
     assert_eq!((&*key.fileobj).read(&mut [0]).expect("the end is no error"), 0);
@@ -284,9 +284,9 @@ fn the_end_of_input_is_readable<B: Backend>() {
 /// A socket's hang-up comes with the end of input. A pipe's has no other flag beside it on Linux,
 /// and a backend that looks for "data" would wait for ever.
 fn a_hang_up_that_comes_alone_is_readable<B: Backend>() {
-    let mut selector = Selector::<B, OwnedFd, ()>::new().expect("descriptors are free");
+    let mut selector = Selector::<Rc<OwnedFd>, (), B>::new().expect("descriptors are free");
     let (reader, writer) = nix::unistd::pipe().expect("descriptors are free");
-    selector.register(reader, EVENT_READ, ()).expect("a pipe");
+    selector.register(Rc::new(reader), EVENT_READ, ()).expect("a pipe");
     assert!(selector.select(AT_ONCE).expect("open descriptors").is_empty());
     drop(writer);
     let batch = selector.select(AT_ONCE).expect("open descriptors");
@@ -356,7 +356,7 @@ fn what_is_registered_stays_open<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, mut b) = pair();
     let fd = a.as_raw_fd();
-    drop(selector.register(a, EVENT_READ, 1).expect("a socket"));
+    selector.register(a, EVENT_READ, 1).expect("a socket");
     let (next, _other) = pair();
     assert_ne!(next.as_raw_fd(), fd, "the number is not free");
     b.write_all(b"x").expect("nobody has closed it");
@@ -366,7 +366,7 @@ fn what_is_registered_stays_open<B: Backend>() {
 fn unregistering_drops_the_last_owner<B: Backend>() {
     let mut selector = selector::<B>();
     let (a, mut b) = pair();
-    let fileobj = selector.register(a, EVENT_READ, 1).expect("a socket").fileobj;
+    let fileobj = Rc::clone(&selector.register(a, EVENT_READ, 1).expect("a socket").fileobj);
     drop(selector.unregister(&fileobj).expect("it is registered"));
     b.set_nonblocking(true).expect("an open socket");
     assert_eq!(kind(b.read(&mut [0])), ErrorKind::WouldBlock, "we have a share yet");
@@ -399,12 +399,12 @@ fn a_handler_may_unregister_another_of_its_batch<B: Backend>() {
 }
 
 fn objects_of_different_types<B: Backend>() {
-    let mut selector = Selector::<B, dyn AsFd, &str>::new().expect("descriptors are free");
+    let mut selector = Selector::<Rc<dyn AsFd>, &str, B>::new().expect("descriptors are free");
     let (a, _b) = pair();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let addr = listener.local_addr().expect("bound");
-    selector.register(Rc::new(a) as Rc<dyn AsFd>, EVENT_READ, "socket").expect("a socket");
-    selector.register(Rc::new(listener) as Rc<dyn AsFd>, EVENT_READ, "listener").expect("one too");
+    selector.register(a, EVENT_READ, "socket").expect("a socket");
+    selector.register(Rc::new(listener), EVENT_READ, "listener").expect("one too");
     let _client = std::net::TcpStream::connect(addr).expect("it listens");
     let batch = selector.select(Some(Duration::from_secs(10))).expect("open descriptors");
     assert_eq!(batch.iter().map(|(key, _)| key.data).collect::<Vec<_>>(), ["listener"]);

@@ -1,8 +1,8 @@
 //! kqueue(2): a filter for each direction lives in the kernel, and only those that fired come back.
 
-use super::Backend;
 use super::filters::{Change, Filters};
-use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
+use super::{Backend, Registered};
+use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector, WakeEvent};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use nix::sys::time::{TimeSpec, TimeValLike};
@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// kqueue(2), level-triggered.
@@ -18,7 +19,8 @@ use std::time::Duration;
 /// ready.
 #[derive(Debug)]
 pub struct KqueueBackend {
-    kqueue: Kqueue,
+    /// Shared with the wakers.
+    kqueue: Arc<Kqueue>,
     filters: Filters,
     /// Two for each descriptor that is registered, so that one wait can bring them all.
     batch: Vec<KEvent>,
@@ -27,17 +29,19 @@ pub struct KqueueBackend {
 }
 
 /// Python's `selectors.KqueueSelector`: kqueue(2), on macOS and the BSDs.
-pub type KqueueSelector<F, D> = Selector<KqueueBackend, F, D>;
+pub type KqueueSelector<F, D> = Selector<F, D, KqueueBackend>;
 
 impl Backend for KqueueBackend {
-    const NAME: &'static str = "kqueue";
-
     fn new() -> io::Result<Self> {
-        let kqueue = Kqueue::new()?;
+        let kqueue = Arc::new(Kqueue::new()?);
         // A program that is started with exec must not inherit it. (A fork copies no kqueue.)
-        fcntl(&kqueue, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        fcntl(&*kqueue, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         let (batch, places) = (Vec::new(), HashMap::new());
         Ok(Self { kqueue, filters: Filters::default(), batch, places })
+    }
+
+    fn name(&self) -> &'static str {
+        "kqueue"
     }
 
     fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
@@ -55,13 +59,14 @@ impl Backend for KqueueBackend {
         Ok(filters.delete(fd.as_raw_fd(), events, &mut kernel(kqueue, fd))?)
     }
 
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        most: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
-        let room = (2 * registered.len()).max(1);
+        let room = (2 * registered.count().min(most)).max(1);
         if self.batch.len() < room {
             let empty = KEvent::new(
                 0,
@@ -78,14 +83,15 @@ impl Backend for KqueueBackend {
         if filters.hung_up().next().is_some() {
             timeout = Some(timespec(Duration::ZERO));
         }
-        let count = kqueue.kevent(&[], batch, timeout)?;
+        let count = kqueue.kevent(&[], &mut batch[..room], timeout)?;
         let told = batch[..count].iter().map(|event| {
             let fd = RawFd::try_from(event.ident()).expect("only descriptors were put there");
-            let events = match event.filter() {
-                Ok(EventFilter::EVFILT_WRITE) => EVENT_WRITE,
-                _ => EVENT_READ,
-            };
-            (fd, events)
+            match event.filter() {
+                Ok(EventFilter::EVFILT_WRITE) => (fd, EVENT_WRITE),
+                Ok(EventFilter::EVFILT_READ) => (fd, EVENT_READ),
+                // What wakes: its number is nobody's descriptor.
+                _ => (WakeEvent::NUMBER, EVENT_READ),
+            }
         });
         places.clear();
         for (fd, events) in told.chain(filters.hung_up()) {
@@ -99,6 +105,25 @@ impl Backend for KqueueBackend {
         }
         Ok(())
     }
+
+    /// A user event: no descriptor is needed. It is cleared as it is reported.
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+    fn wake_event(&mut self) -> io::Result<WakeEvent> {
+        user_event(&self.kqueue, EvFlags::EV_ADD | EvFlags::EV_CLEAR, FilterFlag::empty())?;
+        Ok(WakeEvent::user(Arc::clone(&self.kqueue)))
+    }
+}
+
+/// Sets off the event of [`KqueueBackend::wake_event`]. It fails only for a kqueue without one.
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+pub(crate) fn trigger_user_event(kqueue: &Kqueue) {
+    let _ = user_event(kqueue, EvFlags::empty(), FilterFlag::NOTE_TRIGGER);
+}
+
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+fn user_event(kqueue: &Kqueue, how: EvFlags, what: FilterFlag) -> nix::Result<()> {
+    let change = KEvent::new(0, EventFilter::EVFILT_USER, how, what, 0, 0);
+    kqueue.kevent(&[change], &mut [], None).map(drop)
 }
 
 /// One call for one filter: in a list of changes, those before the one that fails would stay.

@@ -3,7 +3,7 @@
 //! nix has no such call, so this is the one file of the library with `unsafe` in it.
 #![allow(unsafe_code)]
 
-use super::{Backend, millis};
+use super::{Backend, Registered, millis};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use libc::{POLLIN, POLLOUT, c_int, c_short, nfds_t, pollfd};
 use nix::errno::Errno;
@@ -57,14 +57,16 @@ impl DevpollBackend {
 }
 
 /// Python's `selectors.DevpollSelector`: /dev/poll, on illumos and Solaris.
-pub type DevpollSelector<F, D> = Selector<DevpollBackend, F, D>;
+pub type DevpollSelector<F, D> = Selector<F, D, DevpollBackend>;
 
 impl Backend for DevpollBackend {
-    const NAME: &'static str = "devpoll";
-
     fn new() -> io::Result<Self> {
         let device = OpenOptions::new().read(true).write(true).open("/dev/poll")?;
         Ok(Self { device, batch: Vec::new() })
+    }
+
+    fn name(&self) -> &'static str {
+        "devpoll"
     }
 
     fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
@@ -80,13 +82,14 @@ impl Backend for DevpollBackend {
         self.tell([entry(fd, POLLREMOVE)])
     }
 
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        most: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
-        let room = registered.len().max(1);
+        let room = registered.count().min(most).max(1);
         if self.batch.len() < room {
             self.batch.resize(room, Entry(pollfd { fd: -1, events: 0, revents: 0 }));
         }
@@ -108,6 +111,18 @@ impl Backend for DevpollBackend {
             (entry.fd, events)
         }));
         Ok(())
+    }
+
+    /// What was closed without being taken out is reported as an error (POLLNVAL), for ever.
+    fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
+        *self = Self::new()?;
+        let mut result = Ok(());
+        registered.for_each(&mut |fd, events| {
+            if result.is_ok() {
+                result = self.add(fd, events);
+            }
+        });
+        result
     }
 }
 

@@ -2,16 +2,17 @@
 #![allow(clippy::missing_const_for_thread_local, reason = "they are const: an older lint errs")]
 #![cfg(not(target_os = "solaris"))]
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use selectors::{
-    Backend, EVENT_READ, EVENT_WRITE, EventMask, PollBackend, SelectBackend, SelectSelector,
-    Selector,
+use fd_selectors::{
+    Backend, EVENT_READ, EVENT_WRITE, EventMask, PollBackend, Registered, SelectBackend,
+    SelectSelector, Selector,
 };
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
@@ -32,9 +33,11 @@ fn sockets() -> Vec<UnixStream> {
 }
 
 fn two_thousand<B: Backend>() {
-    let mut selector = Selector::<B, UnixStream, ()>::new().expect("descriptors are free");
+    let mut selector = Selector::<Rc<UnixStream>, (), B>::new().expect("descriptors are free");
     for socket in sockets() {
-        selector.register(socket, EVENT_READ | EVENT_WRITE, ()).expect("no number is too high");
+        selector
+            .register(Rc::new(socket), EVENT_READ | EVENT_WRITE, ())
+            .expect("no number is too high");
     }
     let batch = selector.select(AT_ONCE).expect("open descriptors");
     assert_eq!(batch.len(), 2000);
@@ -49,12 +52,13 @@ fn poll_takes_two_thousand_and_reports_them_all() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn epoll_takes_two_thousand_and_reports_them_all() {
-    two_thousand::<selectors::EpollBackend>();
+    two_thousand::<fd_selectors::EpollBackend>();
 }
 
 #[test]
 fn select_refuses_a_high_number_in_words() {
-    let mut selector = SelectSelector::new().expect("nothing is asked of the system");
+    let mut selector =
+        SelectSelector::<UnixStream, ()>::new().expect("nothing is asked of the system");
     let sockets = sockets();
     let high = sockets.into_iter().find(|socket| socket.as_raw_fd() >= 1100);
     let high = high.expect("2000 sockets have higher numbers");
@@ -63,7 +67,9 @@ fn select_refuses_a_high_number_in_words() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains(&number.to_string()), "{error}");
     assert!(selector.get_map().is_empty());
-    assert!(selector.select(AT_ONCE).expect("nothing is registered").is_empty());
+    let mut batch = Vec::new();
+    selector.select_ready(AT_ONCE, &mut batch).expect("nothing is registered");
+    assert!(batch.is_empty());
 }
 
 fn this_file() -> File {
@@ -76,8 +82,8 @@ fn this_file() -> File {
 #[test]
 fn select_and_poll_call_a_regular_file_ready() {
     fn ready<B: Backend>() -> Vec<EventMask> {
-        let mut selector = Selector::<B, File, ()>::new().expect("descriptors are free");
-        selector.register(this_file(), EVENT_READ, ()).expect("any descriptor will do");
+        let mut selector = Selector::<Rc<File>, (), B>::new().expect("descriptors are free");
+        selector.register(Rc::new(this_file()), EVENT_READ, ()).expect("any descriptor will do");
         let batch = selector.select(AT_ONCE).expect("open descriptors");
         batch.into_iter().map(|(_, events)| events).collect()
     }
@@ -88,7 +94,7 @@ fn select_and_poll_call_a_regular_file_ready() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn epoll_refuses_a_regular_file_and_keeps_no_key() {
-    let mut selector = selectors::EpollSelector::new().expect("descriptors are free");
+    let mut selector = fd_selectors::EpollSelector::new().expect("descriptors are free");
     let refused = selector.register(this_file(), EVENT_READ, ());
     assert_eq!(refused.expect_err("EPERM").kind(), ErrorKind::PermissionDenied);
     assert!(selector.get_map().is_empty());
@@ -99,13 +105,13 @@ fn epoll_refuses_a_regular_file_and_keeps_no_key() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn a_selector_can_watch_a_selector() {
-    use selectors::{EpollSelector, PollSelector};
+    use fd_selectors::{EpollSelector, PollSelector};
     use std::io::Write;
     let (a, mut b) = UnixStream::pair().expect("descriptors are free");
     let mut inner = EpollSelector::new().expect("descriptors are free");
     inner.register(a, EVENT_READ, ()).expect("a socket");
     let mut outer = PollSelector::new().expect("nothing is asked of the system");
-    outer.register(inner, EVENT_READ, ()).expect("a descriptor like others");
+    outer.register(Rc::new(inner), EVENT_READ, ()).expect("a descriptor like others");
     assert!(outer.select(AT_ONCE).expect("open descriptors").is_empty());
     b.write_all(b"x").expect("connected");
     assert_eq!(outer.select(AT_ONCE).expect("open descriptors").len(), 1);
@@ -114,19 +120,27 @@ fn a_selector_can_watch_a_selector() {
 thread_local! {
     static CHANGES: Cell<u32> = const { Cell::new(0) };
     static BROKEN: Cell<bool> = const { Cell::new(false) };
-    static MADE: Cell<u32> = const { Cell::new(0) };
+    static RESTARTS: Cell<u32> = const { Cell::new(0) };
     static REPORTED: Cell<Option<RawFd>> = const { Cell::new(None) };
 }
 
 /// A backend that waits for nothing, counts what it is told, and fails when it is to.
+#[derive(Debug)]
 struct Fake;
 
 impl Backend for Fake {
-    const NAME: &'static str = "fake";
-
     fn new() -> io::Result<Self> {
-        MADE.set(MADE.get() + 1);
         Ok(Self)
+    }
+
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
+        RESTARTS.set(RESTARTS.get() + 1);
+        registered.for_each(&mut |_, _| CHANGES.set(CHANGES.get() + 1));
+        Ok(())
     }
 
     fn add(&mut self, _: BorrowedFd<'_>, _: EventMask) -> io::Result<()> {
@@ -143,10 +157,11 @@ impl Backend for Fake {
         if BROKEN.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        _: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        _: &dyn Registered,
         _: Option<Duration>,
+        _: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
         ready.extend(REPORTED.get().map(|fd| (fd, EVENT_READ)));
@@ -156,13 +171,13 @@ impl Backend for Fake {
 
 #[test]
 fn a_change_of_data_alone_costs_no_system_call() {
-    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let mut selector = Selector::<_, _, Fake>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let fd = selector.register(a, EVENT_READ, 1).expect("a socket").fd;
     CHANGES.set(0);
-    selector.modify(&key.fileobj, EVENT_READ, 2).expect("it is registered");
+    selector.modify(&fd, EVENT_READ, 2).expect("it is registered");
     assert_eq!(CHANGES.get(), 0);
-    selector.modify(&key.fileobj, EVENT_WRITE, 3).expect("it is registered");
+    selector.modify(&fd, EVENT_WRITE, 3).expect("it is registered");
     assert_eq!(CHANGES.get(), 1);
 }
 
@@ -170,53 +185,35 @@ fn a_change_of_data_alone_costs_no_system_call() {
 /// in any case, so there is nothing that the caller could do about it. As in Python.
 #[test]
 fn unregister_ignores_what_the_system_says() {
-    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let mut selector = Selector::<_, _, Fake>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
-    selector.unregister(&key.fileobj).expect("it was registered");
+    let fd = selector.register(a, EVENT_READ, 1).expect("a socket").fd;
+    selector.unregister(&fd).expect("it was registered");
     assert!(selector.get_map().is_empty());
 }
 
-/// What the kernel would report that has no key would be reported again and again.
-#[test]
-fn a_clone_of_the_data_that_panics_registers_nothing() {
-    struct Data;
-    impl Clone for Data {
-        fn clone(&self) -> Self {
-            panic!("on purpose")
-        }
-    }
-    let mut selector = Selector::<Fake, UnixStream, Data>::new().expect("it is a fake");
-    let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    CHANGES.set(0);
-    let register = || drop(selector.register(a, EVENT_READ, Data));
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(register));
-    assert!(caught.is_err());
-    assert_eq!(CHANGES.get(), 0, "the backend was not told");
-}
-
-/// A backend that reports what nobody registered is replaced by one that knows only what is.
+/// A backend that reports what nobody registered is told to start anew.
 #[test]
 fn an_unknown_descriptor_is_not_reported_for_ever() {
-    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let mut selector = Selector::<_, _, Fake>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    selector.register(a, EVENT_READ, 1).expect("a socket");
+    selector.register(Rc::new(a), EVENT_READ, 1).expect("a socket");
     CHANGES.set(0);
-    MADE.set(0);
+    RESTARTS.set(0);
     REPORTED.set(Some(999));
     assert!(selector.select(AT_ONCE).expect("it is a fake").is_empty());
-    assert_eq!((MADE.get(), CHANGES.get()), (1, 1), "one new backend, told of one descriptor");
+    assert_eq!((RESTARTS.get(), CHANGES.get()), (1, 1), "one restart, told of one descriptor");
 }
 
 /// Python unregisters what it could not modify; whoever catches the exception has lost the client.
 #[test]
 fn a_change_that_fails_changes_nothing() {
-    let mut selector = Selector::<Fake, _, _>::new().expect("it is a fake");
+    let mut selector = Selector::<_, _, Fake>::new().expect("it is a fake");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    let key = selector.register(a, EVENT_READ, 1).expect("a socket");
+    let fd = selector.register(a, EVENT_READ, 1).expect("a socket").fd;
     BROKEN.set(true);
-    let refused = selector.modify(&key.fileobj, EVENT_WRITE, 2);
+    let refused = selector.modify(&fd, EVENT_WRITE, 2);
     assert_eq!(refused.expect_err("it is broken").kind(), ErrorKind::OutOfMemory);
-    let kept = selector.get_key(&key.fileobj).expect("it is still registered");
+    let kept = selector.get_key(&fd).expect("it is still registered");
     assert_eq!((kept.events, kept.data), (EVENT_READ, 1));
 }

@@ -1,8 +1,10 @@
-//! The five ways of waiting, behind one trait.
+//! The ways of waiting, behind one trait.
 
+mod choice;
 mod poll;
 mod select;
 
+pub use choice::{AnyBackend, AnySelector, Mechanism};
 pub use poll::{PollBackend, PollSelector};
 pub use select::{SelectBackend, SelectSelector};
 
@@ -28,6 +30,8 @@ mod filters;
     target_os = "openbsd"
 ))]
 mod kqueue;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+pub(crate) use kqueue::trigger_user_event;
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -42,7 +46,8 @@ mod devpoll;
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 pub use devpoll::{DevpollBackend, DevpollBackend as DefaultBackend, DevpollSelector};
 
-use crate::EventMask;
+use crate::{EVENT_READ, EventMask, WakeEvent};
+use std::fmt;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
@@ -50,19 +55,21 @@ use std::time::Duration;
 /// A way of waiting for many descriptors: what [`Selector`](crate::Selector) is built on.
 ///
 /// `add`, `modify` and `remove` do nothing unless a backend says otherwise, and for select and poll
-/// that is right: they hand the whole list over at every wait. epoll, kqueue and /dev/poll keep the
-/// list in the kernel; for them a change is a system call, and a wait needs no list. Here stands
-/// the difference between the two families, in full.
-pub trait Backend: Sized {
-    /// Its name, as in `--backend`.
-    const NAME: &'static str;
-
+/// that is right: they hand the whole list over at every wait. epoll, kqueue, event ports and
+/// /dev/poll keep the list in the kernel; for them a change is a system call, and a wait needs no
+/// list. Here stands the difference between the two families, in full.
+pub trait Backend: fmt::Debug {
     /// A backend that waits for nothing yet.
     ///
     /// # Errors
     ///
     /// What the system refuses.
-    fn new() -> io::Result<Self>;
+    fn new() -> io::Result<Self>
+    where
+        Self: Sized;
+
+    /// Its name: `epoll`.
+    fn name(&self) -> &'static str;
 
     /// `fd` is to be waited for. It was not before.
     ///
@@ -98,17 +105,54 @@ pub trait Backend: Sized {
     /// each descriptor once. A hang-up or an error is ready for everything, as far as the system
     /// tells (select does not tell all).
     ///
-    /// `registered` is what was added, as it is now, in the order in which it was added.
+    /// `registered` is what was added, as it is now, in the order in which it was added. Of more
+    /// than `most` that are ready, the backend may leave the rest to the next wait; it has to see
+    /// to it that all get their turn, unless it reports in the order of registration.
     ///
     /// # Errors
     ///
     /// `Interrupted` when a signal came first. Others as the system says.
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        most: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()>;
+
+    /// Something was reported that is not registered, and would be for ever: forget everything, and
+    /// watch what is `registered` only. A backend that can't report such a thing has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// What the system refuses.
+    fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
+        let _ = registered;
+        Ok(())
+    }
+
+    /// What another thread can end a wait by. Asked for once, at most. From then on it is one of
+    /// those that are watched, and if it is a descriptor, one of the `registered`.
+    ///
+    /// # Errors
+    ///
+    /// What the system refuses.
+    fn wake_event(&mut self) -> io::Result<WakeEvent> {
+        let event = WakeEvent::descriptor()?;
+        if let Some(fd) = event.as_descriptor() {
+            self.add(fd, EVENT_READ)?;
+        }
+        Ok(event)
+    }
+}
+
+/// What a [`Backend`] has to wait for, in the order of registration.
+pub trait Registered {
+    /// How many.
+    fn count(&self) -> usize;
+
+    /// Calls `visit` for each.
+    fn for_each<'a>(&'a self, visit: &mut dyn FnMut(BorrowedFd<'a>, EventMask));
 }
 
 /// A time-out as poll and epoll take it: in milliseconds, rounded up. Rounded down, the last

@@ -7,14 +7,14 @@
 //! of those that are ready. Python's documentation has this server, line for line:
 //!
 //! ```
-//! use selectors::{DefaultSelector, EVENT_READ, EventMask};
+//! use fd_selectors::{DefaultSelector, EVENT_READ, EventMask};
 //! use socket2::{Domain, Socket, Type};
 //! use std::io::{self, Read, Write};
 //! use std::net::SocketAddr;
 //! use std::rc::Rc;
 //!
 //! // The data of a key is what to call when it is ready.
-//! type Sel = DefaultSelector<Socket, Callback>;
+//! type Sel = DefaultSelector<Rc<Socket>, Callback>;
 //! #[derive(Clone, Copy)]
 //! struct Callback(fn(&mut Sel, &Rc<Socket>, EventMask) -> io::Result<()>);
 //!
@@ -22,7 +22,7 @@
 //!     let (conn, addr) = sock.accept()?; // Should be ready
 //!     println!("accepted {conn:?} from {:?}", addr.as_socket());
 //!     conn.set_nonblocking(true)?;
-//!     sel.register(conn, EVENT_READ, Callback(read))?;
+//!     sel.register(Rc::new(conn), EVENT_READ, Callback(read))?;
 //!     Ok(())
 //! }
 //!
@@ -48,7 +48,7 @@
 //! # let client = std::net::TcpStream::connect(sock.local_addr()?.as_socket().expect("IPv4"))?;
 //! # (&client).write_all(b"hello")?;
 //! # client.set_nonblocking(true)?;
-//! sel.register(sock, EVENT_READ, Callback(accept))?;
+//! sel.register(Rc::new(sock), EVENT_READ, Callback(accept))?;
 //!
 //! loop {
 //!     let events = sel.select(None)?;
@@ -79,11 +79,14 @@ mod backend;
 mod key;
 mod keys;
 mod selector;
+mod waker;
 
 pub use backend::*;
-pub use key::{EVENT_READ, EVENT_WRITE, EventMask, Map, SelectorKey};
+pub use key::{EVENT_READ, EVENT_WRITE, EventMask, Map, Ready, SelectorKey};
+pub use keys::Iter;
 pub use selector::Selector;
+pub use waker::{WakeEvent, Waker};
 
-/// The best that this system has: epoll, kqueue or /dev/poll, else poll. Python's
+/// The best that this system has: epoll, kqueue, event ports or /dev/poll, else poll. Python's
 /// `selectors.DefaultSelector`.
-pub type DefaultSelector<F, D> = Selector<DefaultBackend, F, D>;
+pub type DefaultSelector<F, D> = Selector<F, D, DefaultBackend>;

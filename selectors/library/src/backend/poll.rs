@@ -1,10 +1,10 @@
 //! poll(2): a list of descriptors with flags, handed over at every call.
 
-use super::{Backend, millis};
+use super::{Backend, Registered, millis};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::poll::{PollFd, PollFlags, poll};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
 /// poll(2). As many descriptors as the process may have.
@@ -15,23 +15,26 @@ pub struct PollBackend {
 }
 
 /// Python's `selectors.PollSelector`: poll(2), everywhere.
-pub type PollSelector<F, D> = Selector<PollBackend, F, D>;
+pub type PollSelector<F, D> = Selector<F, D, PollBackend>;
 
 impl Backend for PollBackend {
-    const NAME: &'static str = "poll";
-
     fn new() -> io::Result<Self> {
         Ok(Self { entries: Vec::new() })
     }
 
-    fn wait<'fd>(
+    fn name(&self) -> &'static str {
+        "poll"
+    }
+
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        _: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
         let mut entries = emptied(std::mem::take(&mut self.entries));
-        entries.extend(registered.map(|(fd, events)| PollFd::new(fd, flags(events))));
+        registered.for_each(&mut |fd, events| entries.push(PollFd::new(fd, flags(events))));
         let result = poll(&mut entries, millis(timeout));
         if let Ok(1..) = result {
             ready.extend(entries.iter().filter_map(|entry| {

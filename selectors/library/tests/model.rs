@@ -1,9 +1,9 @@
 //! Every backend against a model: a plain map of what is registered, and one poll(2) for each
 //! descriptor. The same random steps are done to both, and after each the answers are compared.
 
+use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use proptest::prelude::*;
-use selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{ErrorKind, Read, Write};
@@ -46,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 struct World<B> {
-    selector: Selector<B, UnixStream, u32>,
+    selector: Selector<Rc<UnixStream>, u32, B>,
     sockets: Vec<(Rc<UnixStream>, Option<UnixStream>)>,
     /// What is registered, by the place in `sockets`.
     model: BTreeMap<usize, (EventMask, u32)>,
@@ -155,7 +155,12 @@ fn agrees<B: Backend>(steps: &[Step]) {
     let mut world = World::<B>::new();
     for step in steps {
         world.take(step);
-        assert_eq!(world.reported(), world.expected(), "{} after {step:?}", B::NAME);
+        assert_eq!(
+            world.reported(),
+            world.expected(),
+            "{} after {step:?}",
+            B::new().expect("descriptors are free").name()
+        );
         assert_eq!(world.selector.get_map().len(), world.model.len());
     }
 }
@@ -163,12 +168,12 @@ fn agrees<B: Backend>(steps: &[Step]) {
 proptest! {
     #[test]
     fn select_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<selectors::SelectBackend>(&steps);
+        agrees::<fd_selectors::SelectBackend>(&steps);
     }
 
     #[test]
     fn poll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<selectors::PollBackend>(&steps);
+        agrees::<fd_selectors::PollBackend>(&steps);
     }
 }
 
@@ -176,7 +181,7 @@ proptest! {
 proptest! {
     #[test]
     fn epoll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<selectors::EpollBackend>(&steps);
+        agrees::<fd_selectors::EpollBackend>(&steps);
     }
 }
 
@@ -190,7 +195,7 @@ proptest! {
 proptest! {
     #[test]
     fn kqueue_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<selectors::KqueueBackend>(&steps);
+        agrees::<fd_selectors::KqueueBackend>(&steps);
     }
 }
 
@@ -198,6 +203,6 @@ proptest! {
 proptest! {
     #[test]
     fn devpoll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<selectors::DevpollBackend>(&steps);
+        agrees::<fd_selectors::DevpollBackend>(&steps);
     }
 }

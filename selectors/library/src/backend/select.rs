@@ -1,6 +1,6 @@
 //! select(2): three sets of bits, handed over and overwritten at every call.
 
-use super::Backend;
+use super::{Backend, Registered};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -13,13 +13,15 @@ use std::time::Duration;
 pub struct SelectBackend;
 
 /// Python's `selectors.SelectSelector`: select(2), everywhere, for descriptors below 1024.
-pub type SelectSelector<F, D> = Selector<SelectBackend, F, D>;
+pub type SelectSelector<F, D> = Selector<F, D, SelectBackend>;
 
 impl Backend for SelectBackend {
-    const NAME: &'static str = "select";
-
     fn new() -> io::Result<Self> {
         Ok(Self)
+    }
+
+    fn name(&self) -> &'static str {
+        "select"
     }
 
     /// Nothing to be told, but one thing to be refused: a number for which a set has no bit. C
@@ -33,15 +35,16 @@ impl Backend for SelectBackend {
         Err(io::Error::new(io::ErrorKind::InvalidInput, why))
     }
 
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        _: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
         let (mut readable, mut writable) = (FdSet::new(), FdSet::new());
         let mut highest = -1;
-        for (fd, events) in registered.clone() {
+        registered.for_each(&mut |fd, events| {
             if events.contains(EVENT_READ) {
                 readable.insert(fd);
             }
@@ -49,16 +52,18 @@ impl Backend for SelectBackend {
                 writable.insert(fd);
             }
             highest = highest.max(fd.as_raw_fd());
-        }
+        });
         let mut timeout = timeout.map(timeval);
         select(highest + 1, &mut readable, &mut writable, None, timeout.as_mut())?;
         // Asked in the order of registration; the sets have only that of the numbers.
-        ready.extend(registered.filter_map(|(fd, _)| {
+        registered.for_each(&mut |fd, _| {
             let mut events = EventMask::empty();
             events.set(EVENT_READ, readable.contains(fd));
             events.set(EVENT_WRITE, writable.contains(fd));
-            (!events.is_empty()).then_some((fd.as_raw_fd(), events))
-        }));
+            if !events.is_empty() {
+                ready.push((fd.as_raw_fd(), events));
+            }
+        });
         Ok(())
     }
 }

@@ -2,11 +2,14 @@
 //! spins until it has passed.
 #![allow(clippy::missing_const_for_thread_local, reason = "they are const: an older lint errs")]
 
-use selectors::{Backend, EVENT_READ, EventMask, PollBackend, SelectBackend, Selector};
+use fd_selectors::{
+    Backend, EVENT_READ, EventMask, PollBackend, Registered, SelectBackend, Selector,
+};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 thread_local! {
@@ -14,34 +17,38 @@ thread_local! {
 }
 
 /// A backend that counts its waits.
+#[derive(Debug)]
 struct Counted<B>(B);
 
 impl<B: Backend> Backend for Counted<B> {
-    const NAME: &'static str = B::NAME;
-
     fn new() -> io::Result<Self> {
         Ok(Self(B::new()?))
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
     }
 
     fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
         self.0.add(fd, events)
     }
 
-    fn wait<'fd>(
+    fn wait(
         &mut self,
-        registered: impl ExactSizeIterator<Item = (BorrowedFd<'fd>, EventMask)> + Clone,
+        registered: &dyn Registered,
         timeout: Option<Duration>,
+        most: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
         WAITS.set(WAITS.get() + 1);
-        self.0.wait(registered, timeout, ready)
+        self.0.wait(registered, timeout, most, ready)
     }
 }
 
 fn half_a_millisecond_is_waited_for_and_not_spun<B: Backend>() {
-    let mut selector = Selector::<Counted<B>, _, _>::new().expect("descriptors are free");
+    let mut selector = Selector::<_, _, Counted<B>>::new().expect("descriptors are free");
     let (a, _b) = UnixStream::pair().expect("descriptors are free");
-    selector.register(a, EVENT_READ, 1).expect("a socket");
+    selector.register(Rc::new(a), EVENT_READ, 1).expect("a socket");
     let timeout = Duration::from_micros(500);
     assert!(selector.select(Some(timeout)).expect("an open descriptor").is_empty());
     assert!(WAITS.get() <= 2, "{} looks in half a millisecond", WAITS.get());
@@ -60,5 +67,5 @@ fn poll() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn epoll() {
-    half_a_millisecond_is_waited_for_and_not_spun::<selectors::EpollBackend>();
+    half_a_millisecond_is_waited_for_and_not_spun::<fd_selectors::EpollBackend>();
 }

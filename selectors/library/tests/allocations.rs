@@ -1,16 +1,17 @@
 //! What a select costs in memory: one allocation for its result, none when the result is reused.
 
-use selectors::{Backend, EVENT_READ, EVENT_WRITE, PollBackend, SelectBackend, Selector};
+use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, PollBackend, SelectBackend, Selector};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 fn allocations<B: Backend>() {
-    let mut selector = Selector::<B, UnixStream, u32>::new().expect("descriptors are free");
+    let mut selector = Selector::<Rc<UnixStream>, u32, B>::new().expect("descriptors are free");
     let sockets: Vec<_> =
         (0..20).map(|_| UnixStream::pair().expect("descriptors are free")).collect();
     for (number, (a, b)) in (0..).zip(sockets) {
-        selector.register(a, EVENT_READ, number).expect("a socket");
-        selector.register(b, EVENT_WRITE, number).expect("a socket");
+        selector.register(Rc::new(a), EVENT_READ, number).expect("a socket");
+        selector.register(Rc::new(b), EVENT_WRITE, number).expect("a socket");
     }
     let at_once = Some(Duration::ZERO);
     let mut batch = selector.select(at_once).expect("open descriptors");
@@ -19,13 +20,18 @@ fn allocations<B: Backend>() {
     let one = allocation_counter::measure(|| {
         assert_eq!(selector.select(at_once).expect("open descriptors").len(), 20);
     });
-    assert_eq!(one.count_total, 1, "{}: {one:?}", B::NAME);
+    assert_eq!(one.count_total, 1, "{}: {one:?}", B::new().expect("descriptors are free").name());
     let reused = allocation_counter::measure(|| {
         for _ in 0..100 {
             selector.select_into(at_once, &mut batch).expect("open descriptors");
         }
     });
-    assert_eq!(reused.count_total, 0, "{}: {reused:?}", B::NAME);
+    assert_eq!(
+        reused.count_total,
+        0,
+        "{}: {reused:?}",
+        B::new().expect("descriptors are free").name()
+    );
     assert_eq!(batch.len(), 20);
 }
 
@@ -42,5 +48,5 @@ fn poll() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn epoll() {
-    allocations::<selectors::EpollBackend>();
+    allocations::<fd_selectors::EpollBackend>();
 }

@@ -1,0 +1,215 @@
+//! Ending a wait from another thread.
+
+use std::fmt;
+use std::io;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Ends a [`select`](crate::Selector::select) from any thread: the one under way, or else the next.
+/// From [`Selector::waker`](crate::Selector::waker).
+///
+/// What was written to memory before the wake is seen by the thread whose `select` it ends. Any
+/// number of wakes before that are one: a queue that a `select` is woken for has to be emptied, not
+/// asked for one element.
+///
+/// ```
+/// use fd_selectors::DefaultSelector;
+/// use std::os::unix::net::UnixStream;
+/// use std::sync::{Arc, mpsc};
+///
+/// let mut selector = DefaultSelector::<Arc<UnixStream>, ()>::new()?;
+/// let waker = selector.waker()?;
+/// let (sender, jobs) = mpsc::channel();
+/// let worker = std::thread::spawn(move || {
+///     sender.send("done")?; // First what is to be seen,
+///     waker.wake(); //         then the wake.
+///     Ok::<(), mpsc::SendError<&str>>(())
+/// });
+/// let mut results = Vec::new();
+/// while results.is_empty() {
+///     selector.select(None)?;
+///     results.extend(jobs.try_iter());
+/// }
+/// assert_eq!(results, ["done"]);
+/// # worker.join().expect("it does not panic").expect("the receiver is there");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Waker(Arc<Shared>);
+
+struct Shared {
+    /// A wake that no `select` has seen yet. While there is one, another has nothing to do.
+    pending: AtomicBool,
+    event: WakeEvent,
+}
+
+impl Waker {
+    pub(crate) fn new(event: WakeEvent) -> Self {
+        Self(Arc::new(Shared { pending: AtomicBool::new(false), event }))
+    }
+
+    /// Ends the `select` that waits, or the next one. It does not block, cannot fail, and costs one
+    /// system call, or none if a wake is under way.
+    pub fn wake(&self) {
+        // A swap, not a store, here and in `take`: who finds it set has to be seen as well.
+        if !self.0.pending.swap(true, Ordering::AcqRel) {
+            self.0.event.signal();
+        }
+    }
+
+    /// A wake was reported: is it new? The event is cleared before the flag. The other way round a
+    /// wake in between would set the flag, and its event would be cleared: all later ones would
+    /// find the flag set, and none would end a wait.
+    pub(crate) fn take(&self) -> bool {
+        self.0.event.clear();
+        self.0.pending.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn event(&self) -> &WakeEvent {
+        &self.0.event
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waker").field("pending", &self.0.pending).finish_non_exhaustive()
+    }
+}
+
+/// What a backend tells a wake by. See [`Backend::wake_event`](crate::Backend::wake_event).
+#[derive(Debug)]
+pub struct WakeEvent(How);
+
+#[derive(Debug)]
+enum How {
+    /// A descriptor that becomes readable.
+    Descriptor {
+        /// To be read empty, or it stays readable. With an edge-triggered one that is no harm, and
+        /// saves a system call for each wake.
+        clear: bool,
+        descriptor: WakeDescriptor,
+    },
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+    User(Arc<nix::sys::event::Kqueue>),
+}
+
+impl WakeEvent {
+    /// A descriptor that becomes readable, to be watched like any other.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is free (EMFILE, ENFILE).
+    pub fn descriptor() -> io::Result<Self> {
+        Ok(Self(How::Descriptor { clear: true, descriptor: WakeDescriptor::new()? }))
+    }
+
+    /// As [`descriptor`](Self::descriptor), to be watched edge-triggered.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn edge() -> io::Result<Self> {
+        Ok(Self(How::Descriptor { clear: false, descriptor: WakeDescriptor::new()? }))
+    }
+
+    /// kqueue's own: an event that needs no descriptor.
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+    pub(crate) fn user(kqueue: Arc<nix::sys::event::Kqueue>) -> Self {
+        Self(How::User(kqueue))
+    }
+
+    /// What is to be watched for reading, if it is a descriptor.
+    #[must_use]
+    pub fn as_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            How::Descriptor { descriptor, .. } => Some(descriptor.as_fd()),
+            #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+            How::User(_) => None,
+        }
+    }
+
+    /// The number by which a backend reports it: that of the descriptor, or [`Self::NUMBER`].
+    pub(crate) fn number(&self) -> RawFd {
+        self.as_descriptor().map_or(Self::NUMBER, |fd| fd.as_raw_fd())
+    }
+
+    /// No descriptor's number.
+    pub(crate) const NUMBER: RawFd = -1;
+
+    fn signal(&self) {
+        match &self.0 {
+            How::Descriptor { descriptor, .. } => descriptor.signal(),
+            #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+            How::User(kqueue) => crate::backend::trigger_user_event(kqueue),
+        }
+    }
+
+    fn clear(&self) {
+        match &self.0 {
+            How::Descriptor { clear, descriptor } if *clear => descriptor.clear(),
+            _ => {}
+        }
+    }
+}
+
+/// On Linux an eventfd, which is a counter.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[derive(Debug)]
+struct WakeDescriptor(nix::sys::eventfd::EventFd);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl WakeDescriptor {
+    fn new() -> io::Result<Self> {
+        use nix::sys::eventfd::{EfdFlags, EventFd};
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Ok(Self(EventFd::from_flags(flags)?))
+    }
+
+    /// It fails only where the counter is full, and then it is readable already.
+    fn signal(&self) {
+        let _ = self.0.write(1);
+    }
+
+    fn clear(&self) {
+        let _ = self.0.read();
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Elsewhere a pipe with a byte in it. Both ends are here, so that a wake after the selector's end
+/// finds a reader: without one it would be SIGPIPE.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[derive(Debug)]
+struct WakeDescriptor {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl WakeDescriptor {
+    fn new() -> io::Result<Self> {
+        use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+        let (reader, writer) = nix::unistd::pipe()?;
+        for end in [&reader, &writer] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+            fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        Ok(Self { reader, writer })
+    }
+
+    /// It fails only where the pipe is full, and then it is readable already.
+    fn signal(&self) {
+        let _ = nix::unistd::write(&self.writer, &[0]);
+    }
+
+    fn clear(&self) {
+        while let Ok(1..) = nix::unistd::read(&self.reader, &mut [0; 64]) {}
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
