@@ -6,6 +6,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 bitflags::bitflags! {
     /// What to wait for, or what has come: [`EVENT_READ`], [`EVENT_WRITE`], or both with `|`.
+    ///
+    /// ```
+    /// use fd_selectors::{EVENT_READ, EVENT_WRITE};
+    ///
+    /// let both = EVENT_READ | EVENT_WRITE;
+    /// assert!(both.contains(EVENT_WRITE));
+    /// assert_eq!(both.to_string(), "EVENT_READ|EVENT_WRITE");
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct EventMask: u8 {
         /// See [`EVENT_READ`](crate::EVENT_READ).
@@ -40,6 +48,25 @@ pub const EVENT_WRITE: EventMask = EventMask::EVENT_WRITE;
 ///
 /// A clone of a key has a share of its own. The descriptor is closed when the last share is gone:
 /// after [`unregister`](crate::Selector::unregister), with the end of the batch in hand.
+///
+/// ```
+/// use fd_selectors::{DefaultSelector, EVENT_WRITE};
+/// use std::os::unix::net::UnixStream;
+/// use std::rc::Rc;
+///
+/// let (a, mut b) = UnixStream::pair()?;
+/// b.set_nonblocking(true)?;
+/// let mut closed = || std::io::Read::read(&mut b, &mut [0]).is_ok();
+///
+/// let mut selector = DefaultSelector::new()?;
+/// selector.register(Rc::new(a), EVENT_WRITE, "a")?;
+/// for (key, _) in selector.select(None)? {
+///     selector.unregister(&key)?;
+///     assert!(!closed()); // `key` has the last share.
+/// }
+/// assert!(closed());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectorKey<F, D> {
     /// The object that was registered.

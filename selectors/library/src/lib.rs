@@ -66,18 +66,28 @@
 //! what `select` returns holds clones of the keys: a handler may unregister anybody, itself or one
 //! that is still to come in the batch.
 //!
+//! How an object is owned is the user's choice: `Rc<Socket>` as here, `Arc`, a reference, or the
+//! socket itself, with [`select_ready`](Selector::select_ready) in place of `select`. A [`Waker`]
+//! ends a wait from another thread. [`Mechanism`] chooses what to wait with at run time.
+//!
 //! What there is: [`SelectSelector`], [`PollSelector`], and where the system has it
-//! `EpollSelector` (Linux), `KqueueSelector` (macOS, the BSDs) or `DevpollSelector` (illumos,
-//! Solaris). [`DefaultSelector`] is the best of them here.
+//! `EpollSelector` (Linux), `KqueueSelector` (macOS, the BSDs), `EventPortSelector` and
+//! `DevpollSelector` (illumos, Solaris). [`DefaultSelector`] is the best of them here.
 
 #![cfg_attr(not(any(target_os = "illumos", target_os = "solaris")), forbid(unsafe_code))]
 
 #[cfg(not(unix))]
-compile_error!("the course is about Unix system calls: build it on Linux, macOS or a BSD");
+compile_error!("fd-selectors is about Unix system calls; on Windows use mio or polling");
+
+// The README's program is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod backend;
 mod key;
 mod keys;
+mod select;
 mod selector;
 mod waker;
 

@@ -1,14 +1,13 @@
 //! The selector: what is registered, over a backend that waits.
 
-use crate::backend::{Backend, DefaultBackend, Registered};
-use crate::key::{EventMask, Map, Ready, SelectorKey};
+use crate::backend::{Backend, DefaultBackend};
+use crate::key::{EventMask, Map, SelectorKey};
 use crate::keys::{Iter, Keys};
 use crate::waker::Waker;
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::time::{Duration, Instant};
 
 /// Waits for many objects at once, by way of a [`Backend`]. Python's `selectors.BaseSelector`.
 ///
@@ -19,19 +18,27 @@ use std::time::{Duration, Instant};
 /// A selector is `Send` when what is registered is, and its data. It waits in one thread at a time;
 /// another can end that wait with a [`Waker`].
 pub struct Selector<F, D, B = DefaultBackend> {
-    backend: B,
-    keys: Keys<F, D>,
+    pub(crate) backend: B,
+    pub(crate) keys: Keys<F, D>,
     /// What is ready and registered, by number. Between two waits it is kept for its memory.
-    ready: Vec<(RawFd, EventMask)>,
-    waker: Option<Waker>,
-    most: usize,
+    pub(crate) ready: Vec<(RawFd, EventMask)>,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) most: usize,
     /// Which key was the last that was reported when there were more than `most`.
-    last: usize,
-    interruptible: bool,
+    pub(crate) last: usize,
+    pub(crate) interruptible: bool,
 }
 
 impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// A selector with nothing registered.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, PollSelector};
+    /// # use std::net::TcpStream;
+    /// let selector = DefaultSelector::<TcpStream, u32>::new()?;
+    /// let on_poll = PollSelector::<TcpStream, u32>::new()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -44,6 +51,18 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// data=None)`.
     ///
     /// The selector takes the object, or a share of it, so it stays open while it is registered.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let key = selector.register(a, EVENT_READ, "the data")?;
+    /// println!("descriptor {} is registered for {}", key.fd, key.events);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// To use it by other ways than the selector meanwhile, share it (`Rc`, `Arc`, a reference).
     ///
     /// ```compile_fail,E0382
     /// # use fd_selectors::{DefaultSelector, EVENT_READ};
@@ -93,6 +112,18 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// loop over that batch will come to an object that was unregistered meanwhile. If that
     /// matters, ask the map ([`get_map`](Self::get_map)) first.
     ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let fd = selector.register(a, EVENT_READ, "the data")?.fd;
+    /// let key = selector.unregister(&fd)?;
+    /// let a: UnixStream = key.fileobj; // Here it is again.
+    /// assert!(selector.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `NotFound`: it is not registered (Python: KeyError). What the system says is ignored, as in
@@ -111,6 +142,17 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     ///
     /// The kernel is told only if `events` differ from before.
     ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let fd = selector.register(a, EVENT_READ, "to be read from")?.fd;
+    /// let key = selector.modify(&fd, EVENT_READ | EVENT_WRITE, "to be answered")?;
+    /// assert_eq!(key.data, "to be answered");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// `InvalidInput` and `NotFound` as in [`register`](Self::register) and
@@ -128,6 +170,17 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     }
 
     /// As [`modify`](Self::modify), and leaves the data as it is.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let fd = selector.register(a, EVENT_READ, "the data")?.fd;
+    /// let key = selector.modify_events(&fd, EVENT_WRITE)?;
+    /// assert_eq!((key.events, key.data), (EVENT_WRITE, "the data"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -150,204 +203,18 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
         Ok(key)
     }
 
-    /// Waits until something is ready, and returns it with what it is ready for. Python's
-    /// `select(timeout=None)`.
-    ///
-    /// `None` waits for as long as it takes; zero looks once; any other time-out is rounded up to
-    /// what the system counts in, never down. A [`Waker`] ends the wait, with nothing in the result
-    /// if nothing is ready.
-    ///
-    /// A signal does not end the wait (EINTR): the selector waits on, for what is left of the
-    /// time-out. A signal handler that only sets a flag is therefore not seen until something is
-    /// ready. Let the handler write into a pipe, and register the other end, or see
-    /// [`set_interruptible`](Self::set_interruptible).
-    ///
-    /// What a key is ready for is among what it is registered for. A hang-up or an error makes it
-    /// ready for all of that with poll, epoll and /dev/poll, so a callback for `EVENT_WRITE` may be
-    /// called when there is no room: its send tells the error. select(2) has no word for a hang-up
-    /// and shows it only where recv or send would return at once. So a descriptor registered for
-    /// `EVENT_WRITE` alone may stay silent there.
-    ///
-    /// The keys are clones, so that whoever handles one may unregister any. To change the `data` of
-    /// one (`key.data.push(1)`) changes the clone only: use [`modify`](Self::modify),
-    /// [`data_mut`](Self::data_mut), or data that is shared (`Rc<RefCell<…>>`). What can't be
-    /// cloned, neither object nor data, is for [`select_ready`](Self::select_ready).
-    ///
-    /// The result is an allocation; [`select_into`](Self::select_into) does without.
-    ///
-    /// # Errors
-    ///
-    /// As the system says (ENOMEM …); none is expected. If the system reports a descriptor that is
-    /// not registered, the selector starts anew with what is, so its own descriptor
-    /// ([`as_fd`](AsFd::as_fd)) may be another one afterwards; that can fail as [`new`](Self::new)
-    /// does.
-    pub fn select(
-        &mut self,
-        timeout: Option<Duration>,
-    ) -> io::Result<Vec<(SelectorKey<F, D>, EventMask)>>
-    where
-        F: Clone,
-        D: Clone,
-    {
-        let mut batch = Vec::new();
-        self.select_into(timeout, &mut batch)?;
-        Ok(batch)
-    }
-
-    /// As [`select`](Self::select), with the result in a list of the caller's. What was in it is
-    /// dropped first; its memory is used again.
-    ///
-    /// # Errors
-    ///
-    /// As [`select`](Self::select).
-    pub fn select_into(
-        &mut self,
-        timeout: Option<Duration>,
-        batch: &mut Vec<(SelectorKey<F, D>, EventMask)>,
-    ) -> io::Result<()>
-    where
-        F: Clone,
-        D: Clone,
-    {
-        batch.clear();
-        self.wait(timeout)?;
-        let Self { keys, ready, .. } = self;
-        batch.extend(ready.iter().map(|&(fd, events)| {
-            (keys.get(fd).expect("the wait has asked for each").clone(), events)
-        }));
-        Ok(())
-    }
-
-    /// As [`select_into`](Self::select_into), without a clone of anything: neither objects nor data
-    /// need be `Clone`. Each of the batch is handed to [`resolve`](Self::resolve) when it is its
-    /// turn.
-    ///
-    /// Data that is a function which changes what it has:
-    ///
-    /// ```
-    /// use fd_selectors::{DefaultSelector, EVENT_READ};
-    /// use std::io::{Read, Write};
-    /// use std::os::unix::net::UnixStream;
-    ///
-    /// let mut selector = DefaultSelector::<UnixStream, Box<dyn FnMut(&UnixStream) + Send>>::new()?;
-    /// let (a, mut b) = UnixStream::pair()?;
-    /// b.write_all(b"hello")?;
-    /// let mut heard = 0;
-    /// # let (sender, receiver) = std::sync::mpsc::channel();
-    /// selector.register(a, EVENT_READ, Box::new(move |mut socket| {
-    ///     heard += socket.read(&mut [0; 100]).unwrap_or(0);
-    ///     # sender.send(heard).unwrap();
-    /// }))?;
-    ///
-    /// let mut batch = Vec::new();
-    /// selector.select_ready(None, &mut batch)?;
-    /// for ready in batch.drain(..) {
-    ///     // `None`: it was unregistered by one that came before it.
-    ///     if let Some((socket, handle)) = selector.resolve(&ready) {
-    ///         handle(socket);
-    ///     }
-    /// }
-    /// # assert_eq!(receiver.recv().unwrap(), 5);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`select`](Self::select).
-    pub fn select_ready(
-        &mut self,
-        timeout: Option<Duration>,
-        batch: &mut Vec<Ready>,
-    ) -> io::Result<()> {
-        batch.clear();
-        self.wait(timeout)?;
-        let Self { keys, ready, .. } = self;
-        batch.extend(ready.iter().map(|&(fd, events)| {
-            let serial = keys.serial(fd).expect("the wait has asked for each");
-            Ready { fd, events, serial }
-        }));
-        Ok(())
-    }
-
-    /// The object of one that is ready, and its data to be used and changed. `None` if it was
-    /// unregistered meanwhile, also if another has its number now.
-    pub fn resolve(&mut self, ready: &Ready) -> Option<(&F, &mut D)> {
-        if self.keys.serial(ready.fd) != Some(ready.serial) {
-            return None;
-        }
-        let SelectorKey { fileobj, data, .. } = self.keys.get_mut(ready.fd)?;
-        Some((fileobj, data))
-    }
-
-    /// Waits, and leaves in `ready` those that are registered and ready for what they are
-    /// registered for.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        // A time-out beyond the end of the clock is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut left = timeout.filter(|_| deadline.is_some());
-        loop {
-            self.ready.clear();
-            let Self { backend, keys, ready, waker, .. } = self;
-            let registered = Everything { keys, waker: waker.as_ref() };
-            match backend.wait(&registered, left, self.most, ready) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    ready.clear();
-                    if self.interruptible {
-                        return Err(error);
-                    }
-                }
-                result => result?,
-            }
-            let wake = waker.as_ref().map(|waker| waker.event().number());
-            let (mut woken, mut unknown) = (false, false);
-            ready.retain_mut(|(fd, events)| match keys.get(*fd) {
-                Some(key) => {
-                    *events &= key.events;
-                    !events.is_empty()
-                }
-                None if Some(*fd) == wake => {
-                    woken = true;
-                    false
-                }
-                None => {
-                    unknown = true;
-                    false
-                }
-            });
-            // It may be reported once more than it was set off.
-            woken = woken && waker.as_ref().is_some_and(Waker::take);
-            if unknown {
-                // Level-triggered it would be reported for ever.
-                backend.restart(&registered)?;
-            }
-            self.cut();
-            // Nothing, and there is time left: a signal came, or the system's longest time-out is
-            // shorter than ours.
-            if woken || !self.ready.is_empty() {
-                return Ok(());
-            }
-            left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Of more than `most`, those come first whose turn it is: the ones behind the last that was
-    /// reported. Only select and poll have more, and theirs are in the order of registration.
-    fn cut(&mut self) {
-        let Self { keys, ready, most, last, .. } = self;
-        if ready.len() > *most {
-            let place = |fd| keys.place(fd).unwrap_or(0);
-            let first = ready.iter().position(|&(fd, _)| place(fd) > *last).unwrap_or(0);
-            ready.rotate_left(first);
-            ready.truncate(*most);
-            *last = ready.last().map_or(0, |&(fd, _)| place(fd));
-        }
-    }
-
     /// What ends a [`select`](Self::select) of this selector from any thread. All that are asked
     /// for are the same one. It costs a descriptor, except with kqueue.
+    ///
+    /// ```
+    /// # use fd_selectors::DefaultSelector;
+    /// # use std::net::TcpStream;
+    /// let mut selector = DefaultSelector::<TcpStream, ()>::new()?;
+    /// let waker = selector.waker()?;
+    /// std::thread::spawn(move || waker.wake());
+    /// selector.select_ready(None, &mut Vec::new())?; // Nothing is registered, and it returns.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -363,6 +230,14 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
 
 impl<F, D, B> Selector<F, D, B> {
     /// A selector on this backend, with nothing registered. The backend has to be new.
+    ///
+    /// ```
+    /// use fd_selectors::{Backend, PollBackend, Selector};
+    /// use std::net::TcpStream;
+    ///
+    /// let selector = Selector::<TcpStream, (), _>::with_backend(PollBackend::new()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn with_backend(backend: B) -> Self {
         let (keys, ready, waker) = (Keys::default(), Vec::new(), None);
         let (most, last, interruptible) = (usize::MAX, 0, false);
@@ -370,11 +245,35 @@ impl<F, D, B> Selector<F, D, B> {
     }
 
     /// What it waits with.
+    ///
+    /// ```
+    /// use fd_selectors::{Backend, DefaultSelector};
+    ///
+    /// let selector = DefaultSelector::<std::net::TcpStream, ()>::new()?;
+    /// println!("waiting with {}", selector.backend().name()); // On Linux: epoll.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn backend(&self) -> &B {
         &self.backend
     }
 
     /// The key of an object, or of a descriptor by its number. Python's `get_key(fileobj)`.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// use std::io::ErrorKind;
+    /// use std::rc::Rc;
+    ///
+    /// let mut selector = DefaultSelector::new()?;
+    /// let a = Rc::new(a);
+    /// let fd = selector.register(Rc::clone(&a), EVENT_READ, "a")?.fd;
+    /// assert_eq!(selector.get_key(&a)?.data, "a");
+    /// assert_eq!(selector.get_key(&fd)?.data, "a");
+    /// assert_eq!(selector.get_key(&b).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -386,6 +285,17 @@ impl<F, D, B> Selector<F, D, B> {
 
     /// The data of an object, to be changed.
     ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let fd = selector.register(a, EVENT_READ, Vec::<u8>::new())?.fd;
+    /// selector.data_mut(&fd)?.extend(b"hello");
+    /// assert_eq!(selector.get_key(&fd)?.data, b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`get_key`](Self::get_key).
@@ -395,12 +305,33 @@ impl<F, D, B> Selector<F, D, B> {
     }
 
     /// All that is registered. Python's `get_map()`.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// let fd = selector.register(a, EVENT_READ, "a")?.fd;
+    /// let map = selector.get_map();
+    /// assert!(map.contains(&fd) && !map.contains(&b));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn get_map(&self) -> Map<'_, F, D> {
         Map(&self.keys)
     }
 
     /// How many objects are registered.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// selector.register(a, EVENT_READ, ())?;
+    /// assert_eq!(selector.len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -413,6 +344,19 @@ impl<F, D, B> Selector<F, D, B> {
     }
 
     /// All keys, in the order of registration.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// let mut selector = DefaultSelector::new()?;
+    /// selector.register(a, EVENT_READ, "a")?;
+    /// selector.register(b, EVENT_WRITE, "b")?;
+    /// for key in &selector {
+    ///     println!("{}: {}", key.data, key.events); // a: EVENT_READ, then b: EVENT_WRITE.
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn iter(&self) -> Iter<'_, F, D> {
         self.keys.iter()
     }
@@ -422,6 +366,28 @@ impl<F, D, B> Selector<F, D, B> {
     ///
     /// A signal that comes just before the wait does not end it. Who must not miss one blocks it
     /// and uses a descriptor instead (signalfd, or a pipe that the handler writes to).
+    ///
+    /// ```
+    /// use fd_selectors::DefaultSelector;
+    /// use std::io::ErrorKind;
+    /// use std::time::Duration;
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # static STOP: AtomicBool = AtomicBool::new(true); // Set by a signal handler.
+    ///
+    /// let mut selector = DefaultSelector::<std::net::TcpStream, ()>::new()?;
+    /// selector.set_interruptible(true);
+    /// let mut batch = Vec::new();
+    /// loop {
+    ///     match selector.select_ready(Some(Duration::from_millis(1)), &mut batch) {
+    ///         Err(error) if error.kind() == ErrorKind::Interrupted => {}
+    ///         result => result?,
+    ///     }
+    ///     if STOP.load(Ordering::Relaxed) {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_interruptible(&mut self, interruptible: bool) {
         self.interruptible = interruptible;
     }
@@ -431,6 +397,22 @@ impl<F, D, B> Selector<F, D, B> {
     ///
     /// With a bound a loop comes round sooner to what it does between two waits. Those that are
     /// left out come first the next time, so all get their turn.
+    ///
+    /// ```
+    /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
+    /// # use std::os::unix::net::UnixStream;
+    /// # let (a, b) = UnixStream::pair()?;
+    /// use std::num::NonZeroUsize;
+    ///
+    /// let mut selector = DefaultSelector::new()?;
+    /// selector.set_batch_limit(NonZeroUsize::MIN);
+    /// selector.register(a, EVENT_WRITE, ())?;
+    /// selector.register(b, EVENT_WRITE, ())?;
+    /// let mut batch = Vec::new();
+    /// selector.select_ready(None, &mut batch)?;
+    /// assert_eq!(batch.len(), 1); // The other's turn is next.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_batch_limit(&mut self, most: NonZeroUsize) {
         self.most = most.get();
     }
@@ -474,27 +456,6 @@ impl<F, D, B: fmt::Debug> fmt::Debug for Selector<F, D, B> {
 impl<F, D, B: AsFd> AsFd for Selector<F, D, B> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()
-    }
-}
-
-/// What is registered, and what wakes.
-struct Everything<'a, F, D> {
-    keys: &'a Keys<F, D>,
-    waker: Option<&'a Waker>,
-}
-
-impl<F: AsFd, D> Registered for Everything<'_, F, D> {
-    fn count(&self) -> usize {
-        self.keys.len() + usize::from(self.waker.is_some())
-    }
-
-    fn for_each<'a>(&'a self, visit: &mut dyn FnMut(BorrowedFd<'a>, EventMask)) {
-        if let Some(fd) = self.waker.and_then(|waker| waker.event().as_descriptor()) {
-            visit(fd, EventMask::EVENT_READ);
-        }
-        for key in self.keys.iter() {
-            visit(key.fileobj.as_fd(), key.events);
-        }
     }
 }
 

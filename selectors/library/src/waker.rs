@@ -213,3 +213,29 @@ impl WakeDescriptor {
         self.reader.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a wake costs: a system call for the first, none for those that come before it is seen.
+    #[test]
+    fn wakes_that_nobody_has_seen_yet_are_one() {
+        let waker = Waker::new(WakeEvent::descriptor().expect("descriptors are free"));
+        for _ in 0..2 {
+            for _ in 0..10 {
+                waker.wake();
+            }
+            let fd = waker.event().as_descriptor().expect("it is one");
+            let mut told = [0; 64];
+            let count = nix::unistd::read(fd, &mut told).expect("it is readable");
+            // An eventfd's counter has eight bytes; in a pipe each wake is one.
+            let wakes = match told.first_chunk() {
+                Some(&counter) if count == 8 => u64::from_ne_bytes(counter),
+                _ => u64::try_from(count).expect("not negative"),
+            };
+            assert_eq!(wakes, 1);
+            assert!(waker.take() && !waker.take());
+        }
+    }
+}

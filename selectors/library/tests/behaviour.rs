@@ -3,6 +3,9 @@
 //!
 //! The names say which backend ran what: `epoll::a_signal_does_not_shorten_the_wait`.
 
+#[macro_use]
+mod backends;
+
 use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
@@ -15,31 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
-
-/// The tests, in a module for each backend. A new test is added to this list.
-macro_rules! for_each_backend {
-    ($($test:ident)*) => {
-        mod select {
-            $(#[test] fn $test() { super::$test::<fd_selectors::SelectBackend>(); })*
-        }
-        mod poll {
-            $(#[test] fn $test() { super::$test::<fd_selectors::PollBackend>(); })*
-        }
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        mod epoll {
-            $(#[test] fn $test() { super::$test::<fd_selectors::EpollBackend>(); })*
-        }
-        #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly",
-                  target_os = "netbsd", target_os = "openbsd"))]
-        mod kqueue {
-            $(#[test] fn $test() { super::$test::<fd_selectors::KqueueBackend>(); })*
-        }
-        #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-        mod devpoll {
-            $(#[test] fn $test() { super::$test::<fd_selectors::DevpollBackend>(); })*
-        }
-    };
-}
 
 for_each_backend! {
     a_key_says_what_was_registered

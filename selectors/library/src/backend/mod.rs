@@ -58,6 +58,48 @@ use std::time::Duration;
 /// that is right: they hand the whole list over at every wait. epoll, kqueue, event ports and
 /// /dev/poll keep the list in the kernel; for them a change is a system call, and a wait needs no
 /// list. Here stands the difference between the two families, in full.
+///
+/// One of your own can stand in front of another, for example to count its waits:
+///
+/// ```
+/// use fd_selectors::{Backend, DefaultBackend, EventMask, Registered, Selector};
+/// use std::io;
+/// use std::os::fd::{BorrowedFd, RawFd};
+/// use std::time::Duration;
+///
+/// #[derive(Debug)]
+/// struct Counting<B> {
+///     backend: B,
+///     waits: u64,
+/// }
+///
+/// impl<B: Backend> Backend for Counting<B> {
+///     fn new() -> io::Result<Self> {
+///         Ok(Self { backend: B::new()?, waits: 0 })
+///     }
+///
+///     fn name(&self) -> &'static str {
+///         self.backend.name()
+///     }
+///
+///     fn wait(
+///         &mut self,
+///         registered: &dyn Registered,
+///         timeout: Option<Duration>,
+///         most: usize,
+///         ready: &mut Vec<(RawFd, EventMask)>,
+///     ) -> io::Result<()> {
+///         self.waits += 1;
+///         self.backend.wait(registered, timeout, most, ready)
+///     }
+///     // And add, modify, remove, restart and wake_event: each handed on.
+/// }
+///
+/// let mut selector = Selector::<std::net::TcpStream, (), Counting<DefaultBackend>>::new()?;
+/// selector.select_ready(Some(Duration::ZERO), &mut Vec::new())?;
+/// assert_eq!(selector.backend().waits, 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Backend: fmt::Debug {
     /// A backend that waits for nothing yet.
     ///
