@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Any backend. A selector on it is of the same type whatever it waits with: [`AnySelector`].
-pub type AnyBackend = Box<dyn Backend + Send + Sync>;
+pub type AnyBackend = Box<dyn Backend + Send>;
 
 /// A selector whose backend is chosen when the program runs: see [`Mechanism::selector`].
 pub type AnySelector<F, D> = Selector<F, D, AnyBackend>;
@@ -100,7 +100,7 @@ impl Mechanism {
     }
 }
 
-fn boxed<B: Backend + Send + Sync + 'static>() -> io::Result<AnyBackend> {
+fn boxed<B: Backend + Send + 'static>() -> io::Result<AnyBackend> {
     Ok(Box::new(B::new()?))
 }
 
