@@ -13,6 +13,7 @@ enum Lab {
     Exercise(lab::exercise::ExerciseArgs),
     Faults(lab::faults::FaultsArgs),
     Scaling(lab::scaling::ScalingArgs),
+    Selectors(lab::selectors::SelectorsArgs),
     Timeline(lab::timeline::TimelineArgs),
     Tour(lab::tour::TourArgs),
 }
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Lab::Exercise(args) => lab::exercise::main(&args),
         Lab::Faults(args) => lab::faults::main(&args),
         Lab::Scaling(args) => lab::scaling::main(&args),
+        Lab::Selectors(args) => lab::selectors::main(&args),
         Lab::Timeline(args) => lab::timeline::main(&args),
         Lab::Tour(args) => lab::tour::main(&args),
     }

@@ -81,6 +81,33 @@ fn the_figures_of_a_bench_fit_together() {
     assert_eq!(rows[0]["cpu_ratio"], "1.000");
 }
 
+/// A row for each call and each number of sockets, and ratios that are those of its figures.
+#[test]
+fn the_calls_of_selector_libraries_are_compared_in_both_languages() {
+    for (language, wake) in [("en", "wake, same thread"), ("zh", "唤醒，同一线程")] {
+        let output = lab(&["selectors", "--most", "150", "--rounds", "1", "--lang", language]);
+        let text = out(&output);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        for call in ["register", "modify", "unregister", wake] {
+            let rows = text.lines().filter_map(|line| line.trim().strip_prefix(call));
+            // What this machine does not have (epoll, Python) is a dash.
+            let figure = |word: &str| word.parse().unwrap_or(f64::NAN);
+            let rows: Vec<Vec<f64>> =
+                rows.map(|row| row.split_whitespace().map(figure).collect()).collect();
+            let others: Vec<_> = rows.iter().map(|row| row[0]).collect();
+            assert_eq!(others, [1.0, 100.0, 150.0], "{call}:\n{text}");
+            for row in rows {
+                let [ours, polling, mio] = [row[1], row[3], row[4]];
+                assert!(ours.min(polling).min(mio) > 0.0, "{call}:\n{text}");
+                // Both are rounded, but no call takes less than a hundred nanoseconds.
+                let [to_polling, to_mio] = [row[7] / (ours / polling), row[8] / (ours / mio)];
+                assert!((to_polling - 1.0).abs() < 0.05, "{call}:\n{text}");
+                assert!((to_mio - 1.0).abs() < 0.05, "{call}:\n{text}");
+            }
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn scaling_writes_its_points_and_their_picture() {

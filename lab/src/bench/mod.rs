@@ -5,7 +5,7 @@
 //! and what counts are the ratios of medians.
 
 mod measured;
-mod peers;
+pub(crate) mod peers;
 mod report;
 
 use claims::measure::strace::Strace;

@@ -3,10 +3,10 @@
 //! notes' programs in Python.
 
 use claims::measure::Target;
-use judge::built::built_elsewhere;
+use judge::built::{Programs, built_elsewhere};
 use judge::language::said;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const RUST: [(&str, &str); 3] =
@@ -21,8 +21,7 @@ const PYTHON: [(&str, &str); 4] = [
 
 /// All of them that this machine can run, built.
 pub(super) fn all() -> Result<Vec<Target>, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let built = built_elsewhere(&folder.join("Cargo.toml"), "the peers")?;
+    let built = built()?;
     let listening = ["--addr", "127.0.0.1:0"].map(OsString::from);
     let server = |name: &str, start: Vec<OsString>| {
         Target::command(name, [start, listening.to_vec()].concat())
@@ -32,11 +31,10 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
         peers.push(server(name, vec![built.named(binary)?.into()]));
     }
     if let Some(python) = python() {
-        let scripts = folder.join("python");
         peers.extend(
-            PYTHON.iter().map(|(name, script)| {
-                server(name, vec![python.into(), scripts.join(script).into()])
-            }),
+            PYTHON
+                .iter()
+                .map(|(name, file)| server(name, vec![python.into(), script(file).into()])),
         );
     } else {
         judge::check::report::complain(&said!(
@@ -47,7 +45,21 @@ pub(super) fn all() -> Result<Vec<Target>, String> {
     Ok(peers)
 }
 
-fn python() -> Option<&'static str> {
+/// Those in Rust.
+pub(crate) fn built() -> Result<Programs, String> {
+    built_elsewhere(&folder().join("Cargo.toml"), "the peers")
+}
+
+/// Where one in Python is.
+pub(crate) fn script(file: &str) -> PathBuf {
+    folder().join("python").join(file)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+pub(crate) fn python() -> Option<&'static str> {
     let mut version = Command::new("python3");
     version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success()).then_some("python3")

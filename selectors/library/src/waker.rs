@@ -53,6 +53,7 @@ impl Waker {
 
     /// Ends the `select` that waits, or the next one. It does not block, cannot fail, and costs one
     /// system call, or none if a wake is under way.
+    #[inline]
     pub fn wake(&self) {
         // A swap, not a store, here and in `take`: who finds it set has to be seen as well.
         if !self.0.pending.swap(true, Ordering::AcqRel) {
@@ -63,6 +64,7 @@ impl Waker {
     /// A wake was reported: is it new? The event is cleared before the flag. The other way round a
     /// wake in between would set the flag, and its event would be cleared: all later ones would
     /// find the flag set, and none would end a wait.
+    #[inline]
     pub(crate) fn take(&self) -> bool {
         self.0.event.clear();
         self.0.pending.swap(false, Ordering::AcqRel)
@@ -136,6 +138,7 @@ impl WakeEvent {
     /// No descriptor's number.
     pub(crate) const NUMBER: RawFd = -1;
 
+    #[inline]
     fn signal(&self) {
         match &self.0 {
             How::Descriptor { descriptor, .. } => descriptor.signal(),
@@ -166,6 +169,7 @@ impl WakeDescriptor {
     }
 
     /// It fails only where the counter is full, and then it is readable already.
+    #[inline]
     fn signal(&self) {
         let _ = self.0.write(1);
     }
