@@ -10,10 +10,12 @@
 //! 3. An event wakes its task: the waker puts the task's key into the ready queue, the executor
 //!    asks the future again, and that goes on where it stopped.
 //!
-//! Limits: one thread. A waker may be used from another thread, but does not interrupt a wait in
-//! the selector (a self-pipe would); nothing here needs that. A sleep that is dropped before its
-//! time leaves its timer, which then wakes its task needlessly. Tasks hold the executor and it
-//! holds them, so one that is never run is never freed.
+//! A task can also be woken from another thread, by a worker that has finished its part. Then the
+//! executor may be asleep in the selector, and the selector's own waker ends that.
+//!
+//! Limits: tasks run in one thread. A sleep that is dropped before its time leaves its timer, which
+//! then wakes its task needlessly. Tasks hold the executor and it holds them, so one that is never
+//! run is never freed.
 
 #[cfg(test)]
 #[path = "executor_tests.rs"]
@@ -40,6 +42,9 @@ pub struct Executor {
     tasks: RefCell<SlotMap<DefaultKey, Task>>,
     /// Those that may go on, in the order in which they were woken. Shared with their wakers.
     ready: Arc<ReadyQueue>,
+    /// Those that go on in this turn. What is woken meanwhile waits for the next: a task that wakes
+    /// itself would keep the others from ever being woken.
+    turn: RefCell<VecDeque<DefaultKey>>,
     /// Who sleeps until when. The number tells two of the same moment apart.
     timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
     timers_made: Cell<u64>,
@@ -81,12 +86,42 @@ enum Waiter {
 }
 
 /// The only thing that wakers touch. They may be in other threads; hence the lock.
+struct ReadyQueue {
+    state: Mutex<ReadyState>,
+    /// Ends the executor's wait in the selector.
+    selector: selectors::Waker,
+}
+
 #[derive(Default)]
-struct ReadyQueue(Mutex<VecDeque<DefaultKey>>);
+struct ReadyState {
+    tasks: VecDeque<DefaultKey>,
+    /// The executor has found the queue empty, and waits or is about to. Under the same lock, so
+    /// that a wake in between is not lost. Most wakes come from the executor's own thread while it
+    /// is awake, and cost no system call.
+    asleep: bool,
+}
 
 impl ReadyQueue {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<DefaultKey>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ReadyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is nothing to do. From then on a wake has to end the wait in the selector.
+    fn fall_asleep(&self) -> bool {
+        let mut state = self.lock();
+        state.asleep = state.tasks.is_empty();
+        state.asleep
+    }
+
+    fn push(&self, task: DefaultKey) {
+        let asleep = {
+            let mut state = self.lock();
+            state.tasks.push_back(task);
+            std::mem::take(&mut state.asleep)
+        };
+        if asleep {
+            self.selector.wake();
+        }
     }
 }
 
@@ -104,7 +139,7 @@ impl Wake for TaskWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.ready.lock().push_back(self.task);
+            self.ready.push(self.task);
         }
     }
 }
@@ -112,10 +147,13 @@ impl Wake for TaskWaker {
 impl Executor {
     /// An executor without tasks.
     pub fn new() -> io::Result<Rc<Self>> {
+        let mut selector = DefaultSelector::new()?;
+        let ready = ReadyQueue { state: Mutex::default(), selector: selector.waker()? };
         Ok(Rc::new(Self {
-            selector: RefCell::new(DefaultSelector::new()?),
+            selector: RefCell::new(selector),
             tasks: RefCell::default(),
-            ready: Arc::default(),
+            ready: Arc::new(ready),
+            turn: RefCell::default(),
             timers: RefCell::default(),
             timers_made: Cell::new(0),
         }))
@@ -150,13 +188,9 @@ impl Executor {
     fn run_tasks(&self) -> io::Result<()> {
         let mut batch = Vec::new();
         while !self.tasks.borrow().is_empty() {
-            // Those that are ready now, and not those that become so meanwhile: a task that wakes
-            // itself would keep the others from ever being woken.
-            let ready = self.ready.lock().len();
-            for _ in 0..ready {
-                if let Some(task) = self.next_ready() {
-                    self.go_on(task);
-                }
+            std::mem::swap(&mut self.ready.lock().tasks, &mut self.turn.borrow_mut());
+            while let Some(task) = self.next_of_turn() {
+                self.go_on(task);
             }
             if !self.tasks.borrow().is_empty() {
                 self.wait(&mut batch)?;
@@ -165,9 +199,9 @@ impl Executor {
         Ok(())
     }
 
-    /// A function of its own, so that the lock is not held while the task runs.
-    fn next_ready(&self) -> Option<DefaultKey> {
-        self.ready.lock().pop_front()
+    /// A function of its own, so that the turn is free while the task runs.
+    fn next_of_turn(&self) -> Option<DefaultKey> {
+        self.turn.borrow_mut().pop_front()
     }
 
     /// Lets a task run to its next wait, or to its end.
@@ -199,12 +233,13 @@ impl Executor {
         // The selector's time-out is what a timer is made of.
         let first = self.timers.borrow().keys().next().map(|&(when, _)| when);
         let mut timeout = first.map(|when| when.saturating_duration_since(Instant::now()));
-        if self.ready.lock().is_empty() {
+        if self.ready.fall_asleep() {
             info!("nobody can go on: waiting for the next event");
         } else {
             timeout = Some(Duration::ZERO);
         }
         self.selector.borrow_mut().select_into(timeout, batch)?;
+        self.ready.lock().asleep = false;
         for (key, events) in batch.drain(..) {
             let mut unheard = EventMask::empty();
             for (event, waiter) in [(EVENT_READ, &key.data.reader), (EVENT_WRITE, &key.data.writer)]

@@ -270,3 +270,38 @@ fn a_place_is_taken_until_the_task_that_was_woken_has_run() {
     });
     executor.run().expect("nothing is refused");
 }
+
+/// A worker in another thread wakes a task of an executor that sleeps in its selector, again and
+/// again. A wake that came between "nobody can go on" and the wait must end it, too.
+#[test]
+fn a_wake_from_another_thread_ends_the_wait() {
+    const ROUNDS: u32 = 2000;
+    let executor = Executor::new().expect("descriptors are free");
+    let (jobs, worker_jobs) = std::sync::mpsc::channel::<(Arc<AtomicBool>, Waker)>();
+    let worker = std::thread::spawn(move || {
+        for (done, waker) in worker_jobs {
+            done.store(true, Ordering::Release);
+            waker.wake();
+        }
+    });
+    let inner = Rc::clone(&executor);
+    executor.spawn(async move {
+        let mut limit = std::pin::pin!(inner.sleep(Duration::from_secs(20)));
+        for _ in 0..ROUNDS {
+            let (done, mut sent) = (Arc::new(AtomicBool::new(false)), false);
+            poll_fn(|context| {
+                if !std::mem::replace(&mut sent, true) {
+                    let job = (Arc::clone(&done), context.waker().clone());
+                    jobs.send(job).expect("the worker is there");
+                }
+                if done.load(Ordering::Acquire) {
+                    return Poll::Ready(());
+                }
+                limit.as_mut().poll(context).map(|()| panic!("a wake was lost"))
+            })
+            .await;
+        }
+    });
+    executor.run().expect("open descriptors");
+    worker.join().expect("it does not panic");
+}
