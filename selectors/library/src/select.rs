@@ -123,7 +123,8 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// use std::io::{Read, Write};
     /// use std::os::unix::net::UnixStream;
     ///
-    /// let mut selector = DefaultSelector::<UnixStream, Box<dyn FnMut(&UnixStream) + Send>>::new()?;
+    /// type Handler = Box<dyn FnMut(&UnixStream) + Send>;
+    /// let mut selector = DefaultSelector::<UnixStream, Handler>::new()?;
     /// let (a, mut b) = UnixStream::pair()?;
     /// b.write_all(b"hello")?;
     /// let mut heard = 0;

@@ -11,9 +11,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Waits for many objects at once, by way of a [`Backend`]. Python's `selectors.BaseSelector`.
 ///
-/// `F` is what is registered, and how it is owned. A socket itself: then it is the selector's alone.
-/// An `Rc`, an `Arc` or a reference: then it is shared. `Rc<dyn AsFd>`: objects of different types.
-/// Its descriptor must always be the same. `D` is data of the user's, given back with the key.
+/// `F` is what is registered, and how it is owned. A socket itself: then it is the selector's
+/// alone. An `Rc`, an `Arc` or a reference: then it is shared. `Rc<dyn AsFd>`: objects of different
+/// types. Its descriptor must always be the same. `D` is data of the user's, given back with the
+/// key.
 ///
 /// A selector is `Send` when what is registered is, and its data. It waits in one thread at a time;
 /// another can end that wait with a [`Waker`].

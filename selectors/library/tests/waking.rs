@@ -1,5 +1,5 @@
-//! What ends a wait besides an object that is ready: a wake from another thread, a signal if that is
-//! wanted, and a bound for the batch. And what asks for no clone.
+//! What ends a wait besides an object that is ready: a wake from another thread, and a signal if
+//! that is wanted. A bound for the batch. And what asks for no clone.
 
 #[macro_use]
 mod backends;

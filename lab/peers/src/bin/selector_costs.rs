@@ -1,5 +1,5 @@
-//! What the calls of a selector library cost, for `lab selectors`, which starts one such process for
-//! each library. `python/selector_costs.py` is the same in Python.
+//! What the calls of a selector library cost, for `lab selectors`, which starts one such process
+//! for each library. `python/selector_costs.py` is the same in Python.
 //!
 //! Each line of standard input asks for a round: how many others are registered, and how often each
 //! call is made. The answer is a line of nanoseconds: register, modify, unregister, wait, a wake in
