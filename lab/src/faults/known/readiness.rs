@@ -23,8 +23,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "wrong_one_modified",
         program: "selectors_queue",
         file: "selectors/src/bin/selectors_queue.rs",
-        before: "self.selector.modify(&key.fileobj, wanted, key.data)",
-        after: "self.selector.modify(&self.listener, wanted, key.data)",
+        before: "self.selector.modify(key, wanted, key.data)",
+        after: "self.selector.modify(&self.listener.as_fd(), wanted, key.data)",
         wrong: [
             "what to watch is changed for the listener, not for the client: room for the client is \
              never reported",
