@@ -1,4 +1,5 @@
-//! One suite for all backends: the names say which one ran what, as `epoll::a_wake_ends_a_wait`.
+//! One suite for all backends: the names say which one ran what, as
+//! `behaviour::epoll::a_signal_does_not_shorten_the_wait`.
 
 /// The tests, in a module for each backend that this system has. `boxed` is the default one, chosen
 /// at run time.
@@ -28,3 +29,7 @@ macro_rules! for_each_backend {
         }
     };
 }
+
+mod behaviour;
+mod model;
+mod waking;
