@@ -204,9 +204,10 @@ impl WakeDescriptor {
         Ok(Self { reader, writer })
     }
 
-    /// It fails only where the pipe is full, and then it is readable already.
+    /// It fails only where the pipe is full, and then it is readable already; or for a signal. That
+    /// wake would be lost, and all later ones with it: they would find it pending.
     fn signal(&self) {
-        let _ = nix::unistd::write(&self.writer, &[0]);
+        while let Err(nix::errno::Errno::EINTR) = nix::unistd::write(&self.writer, &[0]) {}
     }
 
     fn clear(&self) {
