@@ -229,11 +229,12 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     }
 
     /// Of more than `most`, those come first whose turn it is: the ones behind the last that was
-    /// reported. Only select and poll have more, and theirs are in the order of registration.
+    /// reported. Only backends that report all have more.
     fn cut(&mut self) {
         let Self { keys, ready, most, last, .. } = self;
         if ready.len() > *most {
             let place = |fd| keys.place(fd).unwrap_or(0);
+            ready.sort_unstable_by_key(|&(fd, _)| place(fd));
             let first = ready.iter().position(|&(fd, _)| place(fd) > *last).unwrap_or(0);
             ready.rotate_left(first);
             ready.truncate(*most);

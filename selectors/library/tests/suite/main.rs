@@ -1,5 +1,8 @@
 //! One suite for all backends: the names say which one ran what, as
 //! `behaviour::epoll::a_signal_does_not_shorten_the_wait`.
+//!
+//! Its files are compiled a second time with the library's own tests. There they run on the
+//! backends that this system lacks, over doubles of the system calls (src/backend/double).
 
 /// The tests, in a module for each backend that this system has. `boxed` is the default one, chosen
 /// at run time.
