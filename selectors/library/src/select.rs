@@ -23,10 +23,10 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// [`set_interruptible`](Self::set_interruptible).
     ///
     /// What a key is ready for is among what it is registered for. A hang-up or an error makes it
-    /// ready for all of that with poll, epoll and /dev/poll, so a callback for `EVENT_WRITE` may be
-    /// called when there is no room: its send tells the error. select(2) has no word for a hang-up
-    /// and shows it only where recv or send would return at once. So a descriptor registered for
-    /// `EVENT_WRITE` alone may stay silent there.
+    /// ready for all of that with poll, epoll, event ports and /dev/poll, so a callback for
+    /// `EVENT_WRITE` may be called when there is no room: its send tells the error. select(2) has
+    /// no word for a hang-up and shows it only where recv or send would return at once. So a
+    /// descriptor registered for `EVENT_WRITE` alone may stay silent there.
     ///
     /// The keys are clones, so that whoever handles one may unregister any. To change the `data` of
     /// one (`key.data.push(1)`) changes the clone only: use [`modify`](Self::modify),

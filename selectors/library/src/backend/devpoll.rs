@@ -92,17 +92,18 @@ fn entry(fd: BorrowedFd<'_>, events: c_short) -> Entry {
     Entry(pollfd { fd: fd.as_raw_fd(), events, revents: 0 })
 }
 
-fn flags(events: EventMask) -> c_short {
+pub(super) fn flags(events: EventMask) -> c_short {
     let read = if events.contains(EVENT_READ) { POLLIN } else { 0 };
     let write = if events.contains(EVENT_WRITE) { POLLOUT } else { 0 };
     read | write
 }
 
-/// Python's rule, as for poll: a hang-up or an error is both.
-fn events(flags: c_short) -> EventMask {
+/// Python's rule, as for poll: a hang-up or an error is both. So is an event without a flag: a port
+/// takes those away that nobody asked for. Ignored, it would come again at once.
+pub(super) fn events(flags: c_short) -> EventMask {
     let mut events = EventMask::empty();
-    events.set(EVENT_READ, flags & !POLLOUT != 0);
-    events.set(EVENT_WRITE, flags & !POLLIN != 0);
+    events.set(EVENT_READ, flags != POLLOUT);
+    events.set(EVENT_WRITE, flags != POLLIN);
     events
 }
 
@@ -117,7 +118,7 @@ mod tests {
     fn what_is_neither_data_nor_room_is_both() {
         let both = EVENT_READ | EVENT_WRITE;
         assert_eq!((events(POLLIN), events(POLLOUT)), (EVENT_READ, EVENT_WRITE));
-        for flags in [POLLIN | POLLOUT, libc::POLLHUP, POLLOUT | libc::POLLERR] {
+        for flags in [POLLIN | POLLOUT, libc::POLLHUP, POLLOUT | libc::POLLERR, 0] {
             assert_eq!(events(flags), both, "{flags:#x}");
         }
     }

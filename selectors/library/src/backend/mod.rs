@@ -51,10 +51,14 @@ pub use kqueue::{KqueueBackend, KqueueSelector};
 
 #[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
 mod devpoll;
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-pub use devpoll::DevpollBackend as DefaultBackend;
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
+mod eventport;
 #[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
 pub use devpoll::{DevpollBackend, DevpollSelector};
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+pub use eventport::EventPortBackend as DefaultBackend;
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
+pub use eventport::{EventPortBackend, EventPortSelector};
 
 #[cfg(all(test, target_os = "linux"))]
 mod double;

@@ -24,6 +24,10 @@ macro_rules! for_each_backend {
             $(#[test] fn $test() { super::$test::<fd_selectors::KqueueBackend>(); })*
         }
         #[cfg(any(target_os = "illumos", target_os = "solaris"))]
+        mod eventport {
+            $(#[test] fn $test() { super::$test::<fd_selectors::EventPortBackend>(); })*
+        }
+        #[cfg(any(target_os = "illumos", target_os = "solaris"))]
         mod devpoll {
             $(#[test] fn $test() { super::$test::<fd_selectors::DevpollBackend>(); })*
         }

@@ -1,13 +1,15 @@
-//! Doubles of kqueue and /dev/poll, so that their backends can be tested on Linux.
+//! Doubles of kqueue, /dev/poll and event ports, so that their backends can be tested on Linux.
 //!
 //! They answer what the manuals say, and no more: that tests pass on them proves something about
 //! our code, and nothing about the systems. Whether a descriptor is ready, poll(2) tells them.
 
 mod devpoll;
+mod eventport;
 mod kqueue;
 mod suite;
 
 pub(super) use devpoll::Device;
+pub(super) use eventport::Port;
 pub(super) use kqueue::Kqueue;
 
 use super::{Backend, Registered};

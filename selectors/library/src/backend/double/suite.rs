@@ -5,6 +5,9 @@ macro_rules! for_each_backend {
         mod kqueue {
             $(#[test] fn $test() { super::$test::<fd_selectors::KqueueBackend>(); })*
         }
+        mod eventport {
+            $(#[test] fn $test() { super::$test::<fd_selectors::EventPortBackend>(); })*
+        }
         mod devpoll {
             $(#[test] fn $test() { super::$test::<fd_selectors::DevpollBackend>(); })*
         }
