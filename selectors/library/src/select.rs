@@ -23,10 +23,10 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// [`set_interruptible`](Self::set_interruptible).
     ///
     /// What a key is ready for is among what it is registered for. A hang-up or an error makes it
-    /// ready for all of that with poll, epoll and /dev/poll, so a callback for `EVENT_WRITE` may be
-    /// called when there is no room: its send tells the error. select(2) has no word for a hang-up
-    /// and shows it only where recv or send would return at once. So a descriptor registered for
-    /// `EVENT_WRITE` alone may stay silent there.
+    /// ready for all of that with poll, epoll, event ports and /dev/poll, so a callback for
+    /// `EVENT_WRITE` may be called when there is no room: its send tells the error. select(2) has
+    /// no word for a hang-up and shows it only where recv or send would return at once. So a
+    /// descriptor registered for `EVENT_WRITE` alone may stay silent there.
     ///
     /// The keys are clones, so that whoever handles one may unregister any. To change the `data` of
     /// one (`key.data.push(1)`) changes the clone only: use [`modify`](Self::modify),
@@ -233,11 +233,12 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     }
 
     /// Of more than `most`, those come first whose turn it is: the ones behind the last that was
-    /// reported. Only select and poll have more, and theirs are in the order of registration.
+    /// reported. Only backends that report all have more.
     fn cut(&mut self) {
         let Self { keys, ready, most, last, .. } = self;
         if ready.len() > *most {
             let place = |fd| keys.place(fd).unwrap_or(0);
+            ready.sort_unstable_by_key(|&(fd, _)| place(fd));
             let first = ready.iter().position(|&(fd, _)| place(fd) > *last).unwrap_or(0);
             ready.rotate_left(first);
             ready.truncate(*most);

@@ -452,8 +452,9 @@ impl<F, D, B: fmt::Debug> fmt::Debug for Selector<F, D, B> {
 }
 
 /// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector:
-/// it can be registered with another one. Python's `fileno()`. (/dev/poll has a descriptor, too,
-/// but poll(4D) answers POLLERR to those who wait for it.)
+/// it can be registered with another one. Python's `fileno()`. (An event port has a descriptor,
+/// too, but between two waits it does not watch what was ready. To those who wait for /dev/poll,
+/// poll(4D) answers POLLERR.)
 impl<F, D, B: AsFd> AsFd for Selector<F, D, B> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()

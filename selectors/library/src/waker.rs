@@ -94,8 +94,16 @@ enum How {
         clear: bool,
         descriptor: WakeDescriptor,
     },
-    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-    User(Arc<nix::sys::event::Kqueue>),
+    /// Something else, which this sets off.
+    Other(Other),
+}
+
+struct Other(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Other").finish_non_exhaustive()
+    }
 }
 
 impl WakeEvent {
@@ -114,10 +122,10 @@ impl WakeEvent {
         Ok(Self(How::Descriptor { clear: false, descriptor: WakeDescriptor::new()? }))
     }
 
-    /// kqueue's own: an event that needs no descriptor.
-    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-    pub(crate) fn user(kqueue: Arc<nix::sys::event::Kqueue>) -> Self {
-        Self(How::User(kqueue))
+    /// What needs no descriptor, and is cleared as it is reported. `signal` sets it off.
+    #[allow(dead_code, reason = "only kqueue has such an event")]
+    pub(crate) fn other(signal: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(How::Other(Other(Box::new(signal))))
     }
 
     /// What is to be watched for reading, if it is a descriptor.
@@ -125,8 +133,7 @@ impl WakeEvent {
     pub fn as_descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.0 {
             How::Descriptor { descriptor, .. } => Some(descriptor.as_fd()),
-            #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-            How::User(_) => None,
+            How::Other(_) => None,
         }
     }
 
@@ -142,8 +149,7 @@ impl WakeEvent {
     fn signal(&self) {
         match &self.0 {
             How::Descriptor { descriptor, .. } => descriptor.signal(),
-            #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-            How::User(kqueue) => crate::backend::trigger_user_event(kqueue),
+            How::Other(Other(signal)) => signal(),
         }
     }
 
@@ -204,9 +210,10 @@ impl WakeDescriptor {
         Ok(Self { reader, writer })
     }
 
-    /// It fails only where the pipe is full, and then it is readable already.
+    /// It fails only where the pipe is full, and then it is readable already; or for a signal. That
+    /// wake would be lost, and all later ones with it: they would find it pending.
     fn signal(&self) {
-        let _ = nix::unistd::write(&self.writer, &[0]);
+        while let Err(nix::errno::Errno::EINTR) = nix::unistd::write(&self.writer, &[0]) {}
     }
 
     fn clear(&self) {

@@ -82,6 +82,8 @@ impl Mechanism {
             ))]
             Self::Kqueue => boxed::<super::KqueueBackend>(),
             #[cfg(any(target_os = "illumos", target_os = "solaris"))]
+            Self::EventPort => boxed::<super::EventPortBackend>(),
+            #[cfg(any(target_os = "illumos", target_os = "solaris"))]
             Self::Devpoll => boxed::<super::DevpollBackend>(),
             missing => {
                 let why = format!("this system has no {missing}");

@@ -16,6 +16,15 @@ pub(super) enum Change {
     Delete,
 }
 
+/// What one call of kevent tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fired {
+    /// A filter: `EVENT_READ` or `EVENT_WRITE`.
+    Descriptor(RawFd, EventMask),
+    /// The user event, which wakes.
+    User,
+}
+
 /// Which filters the kernel has not taken, and why that is no error.
 ///
 /// `kernel` in its functions is one call for one filter: `EVENT_READ` or `EVENT_WRITE`.

@@ -1,16 +1,16 @@
 //! kqueue(2): a filter for each direction lives in the kernel, and only those that fired come back.
 
-use super::filters::{Change, Filters};
+#[cfg(target_os = "linux")]
+use super::double::Kqueue;
+use super::filters::{Filters, Fired};
+#[cfg(not(target_os = "linux"))]
+use super::system::Kqueue;
 use super::{Backend, Registered};
-use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector, WakeEvent};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
-use nix::sys::time::{TimeSpec, TimeValLike};
+use crate::{EVENT_READ, EventMask, Selector, WakeEvent};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// kqueue(2), level-triggered.
@@ -19,11 +19,8 @@ use std::time::Duration;
 /// ready.
 #[derive(Debug)]
 pub struct KqueueBackend {
-    /// Shared with the wakers.
-    kqueue: Arc<Kqueue>,
+    kqueue: Kqueue,
     filters: Filters,
-    /// Two for each descriptor that is registered, so that one wait can bring them all.
-    batch: Vec<KEvent>,
     /// Where in `ready` a descriptor is already, by the other of its two filters.
     places: HashMap<RawFd, usize>,
 }
@@ -33,11 +30,8 @@ pub type KqueueSelector<F, D> = Selector<F, D, KqueueBackend>;
 
 impl Backend for KqueueBackend {
     fn new() -> io::Result<Self> {
-        let kqueue = Arc::new(Kqueue::new()?);
-        // A program that is started with exec must not inherit it. (A fork copies no kqueue.)
-        fcntl(&*kqueue, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        let (batch, places) = (Vec::new(), HashMap::new());
-        Ok(Self { kqueue, filters: Filters::default(), batch, places })
+        let (filters, places) = (Filters::default(), HashMap::new());
+        Ok(Self { kqueue: Kqueue::new()?, filters, places })
     }
 
     fn name(&self) -> &'static str {
@@ -46,17 +40,20 @@ impl Backend for KqueueBackend {
 
     fn add(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
         let Self { kqueue, filters, .. } = self;
-        Ok(filters.add(fd.as_raw_fd(), events, &mut kernel(kqueue, fd))?)
+        let kernel = &mut |event, change| kqueue.change(fd, event, change);
+        Ok(filters.add(fd.as_raw_fd(), events, kernel)?)
     }
 
     fn modify(&mut self, fd: BorrowedFd<'_>, old: EventMask, new: EventMask) -> io::Result<()> {
         let Self { kqueue, filters, .. } = self;
-        Ok(filters.modify(fd.as_raw_fd(), old, new, &mut kernel(kqueue, fd))?)
+        let kernel = &mut |event, change| kqueue.change(fd, event, change);
+        Ok(filters.modify(fd.as_raw_fd(), old, new, kernel)?)
     }
 
     fn remove(&mut self, fd: BorrowedFd<'_>, events: EventMask) -> io::Result<()> {
         let Self { kqueue, filters, .. } = self;
-        Ok(filters.delete(fd.as_raw_fd(), events, &mut kernel(kqueue, fd))?)
+        let kernel = &mut |event, change| kqueue.change(fd, event, change);
+        Ok(filters.delete(fd.as_raw_fd(), events, kernel)?)
     }
 
     fn wait(
@@ -66,32 +63,20 @@ impl Backend for KqueueBackend {
         most: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
-        let room = (2 * registered.count().min(most)).max(1);
-        if self.batch.len() < room {
-            let empty = KEvent::new(
-                0,
-                EventFilter::EVFILT_READ,
-                EvFlags::empty(),
-                FilterFlag::empty(),
-                0,
-                0,
-            );
-            self.batch.resize(room, empty);
-        }
-        let Self { kqueue, filters, batch, places } = self;
-        let mut timeout = timeout.map(timespec);
-        if filters.hung_up().next().is_some() {
-            timeout = Some(timespec(Duration::ZERO));
-        }
-        let count = kqueue.kevent(&[], &mut batch[..room], timeout)?;
-        let told = batch[..count].iter().map(|event| {
-            let fd = RawFd::try_from(event.ident()).expect("only descriptors were put there");
-            match event.filter() {
-                Ok(EventFilter::EVFILT_WRITE) => (fd, EVENT_WRITE),
-                Ok(EventFilter::EVFILT_READ) => (fd, EVENT_READ),
-                // What wakes: its number is nobody's descriptor.
-                _ => (WakeEvent::NUMBER, EVENT_READ),
-            }
+        let Self { kqueue, filters, places } = self;
+        // Two for each descriptor: one wait can bring them all.
+        let all = 2 * registered.count();
+        let (room, timeout) = if filters.hung_up().next().is_none() {
+            // Not more than `most`: one that the selector would leave out has had its turn in the
+            // kernel's queue.
+            (all.min(most), timeout)
+        } else {
+            // There is more than the kernel has, so whose turn it is the selector has to say.
+            (all, Some(Duration::ZERO))
+        };
+        let told = kqueue.wait(room.max(1), timeout)?.map(|fired| match fired {
+            Fired::Descriptor(fd, event) => (fd, event),
+            Fired::User => (WakeEvent::NUMBER, EVENT_READ),
         });
         places.clear();
         for (fd, events) in told.chain(filters.hung_up()) {
@@ -106,56 +91,90 @@ impl Backend for KqueueBackend {
         Ok(())
     }
 
-    /// A user event: no descriptor is needed. It is cleared as it is reported.
-    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+    /// A user event: no descriptor is needed.
+    #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
     fn wake_event(&mut self) -> io::Result<WakeEvent> {
-        user_event(&self.kqueue, EvFlags::EV_ADD | EvFlags::EV_CLEAR, FilterFlag::empty())?;
-        Ok(WakeEvent::user(Arc::clone(&self.kqueue)))
+        Ok(WakeEvent::other(self.kqueue.user_event()?))
     }
 }
 
-/// Sets off the event of [`KqueueBackend::wake_event`]. It fails only for a kqueue without one.
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-pub(crate) fn trigger_user_event(kqueue: &Kqueue) {
-    let _ = user_event(kqueue, EvFlags::empty(), FilterFlag::NOTE_TRIGGER);
-}
-
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-fn user_event(kqueue: &Kqueue, how: EvFlags, what: FilterFlag) -> nix::Result<()> {
-    let change = KEvent::new(0, EventFilter::EVFILT_USER, how, what, 0, 0);
-    kqueue.kevent(&[change], &mut [], None).map(drop)
-}
-
-/// One call for one filter: in a list of changes, those before the one that fails would stay.
-fn kernel<'a>(
-    kqueue: &'a Kqueue,
-    fd: BorrowedFd<'a>,
-) -> impl FnMut(EventMask, Change) -> nix::Result<()> + use<'a> {
-    move |event, change| {
-        let filter = match event {
-            EVENT_WRITE => EventFilter::EVFILT_WRITE,
-            _ => EventFilter::EVFILT_READ,
-        };
-        let how = match change {
-            Change::Add => EvFlags::EV_ADD,
-            Change::Delete => EvFlags::EV_DELETE,
-        };
-        let ident = fd.as_raw_fd().try_into().expect("an open descriptor is not negative");
-        let change = KEvent::new(ident, filter, how, FilterFlag::empty(), 0, 0);
-        kqueue.kevent(&[change], &mut [], None).map(drop)
-    }
-}
-
-/// kqueue counts in nanoseconds: nothing to round. Some systems refuse a time-out of years; the
-/// selector waits again when there is time left.
-fn timespec(wait: Duration) -> libc::timespec {
-    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-    let nanos = wait.min(LONGEST).as_nanos();
-    *TimeSpec::nanoseconds(nanos.try_into().expect("a day is few enough nanoseconds")).as_ref()
-}
-
-impl AsFd for KqueueBackend {
+#[cfg(not(target_os = "linux"))]
+impl std::os::fd::AsFd for KqueueBackend {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.kqueue.as_fd()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::EVENT_WRITE;
+    use std::num::NonZeroUsize;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    type Numbers = KqueueSelector<OwnedFd, usize>;
+
+    /// As `ready`, for what is ready without a wait.
+    fn next(selector: &mut Numbers) -> Vec<(usize, EventMask)> {
+        let before = Instant::now();
+        let batch = ready(selector, Some(Duration::from_secs(20)));
+        assert!(before.elapsed() < Duration::from_secs(10), "it waited");
+        batch
+    }
+
+    fn ready(selector: &mut Numbers, timeout: Option<Duration>) -> Vec<(usize, EventMask)> {
+        let mut batch = Vec::new();
+        selector.select_ready(timeout, &mut batch).expect("open descriptors");
+        let mut number = |key: &_| *selector.resolve(key).expect("it is registered").1;
+        batch.iter().map(|key| (number(key), key.events)).collect()
+    }
+
+    /// A pipe's end that sends, without the other one.
+    fn broken_pipe() -> OwnedFd {
+        nix::unistd::pipe().expect("descriptors are free").1
+    }
+
+    /// Old versions of macOS refuse the filter (EPIPE).
+    #[test]
+    fn a_pipe_without_a_reader_is_writable_until_it_is_taken_out() {
+        let mut selector = Numbers::new().expect("it is a double");
+        let fd = selector.register(broken_pipe(), EVENT_WRITE, 1).expect("it is no error").fd;
+        for _ in 0..2 {
+            assert_eq!(next(&mut selector), [(1, EVENT_WRITE)]);
+        }
+        selector.unregister(&fd).expect("it is registered");
+        assert_eq!(ready(&mut selector, Some(Duration::ZERO)), []);
+    }
+
+    /// Of two pipes and four sockets, all ready. What a pipe without a reader is ready for, the
+    /// kernel does not tell.
+    #[test]
+    fn a_bound_lets_all_have_their_turn() {
+        for (most, pipes, events) in [
+            (1, 0, EVENT_WRITE),
+            (1, 0, EVENT_READ | EVENT_WRITE),
+            (3, 0, EVENT_READ | EVENT_WRITE),
+            (1, 2, EVENT_WRITE),
+            (3, 2, EVENT_READ | EVENT_WRITE),
+        ] {
+            let mut selector = Numbers::new().expect("it is a double");
+            selector.set_batch_limit(NonZeroUsize::new(most).expect("one or more"));
+            for number in 0..pipes {
+                selector.register(broken_pipe(), EVENT_WRITE, number).expect("a pipe");
+            }
+            for number in pipes..pipes + 4 {
+                let (a, _) = UnixStream::pair().expect("descriptors are free");
+                selector.register(a.into(), events, number).expect("a socket");
+            }
+            let mut times = vec![0; pipes + 4];
+            for _ in 0..24 {
+                let batch = next(&mut selector);
+                assert!(batch.len() <= most, "{batch:?}");
+                batch.iter().for_each(|&(number, _)| times[number] += 1);
+            }
+            assert!(times.iter().all(|&times| times >= 4), "{most} for {events}: {times:?}");
+        }
     }
 }

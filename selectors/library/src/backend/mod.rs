@@ -14,7 +14,7 @@ mod epoll;
 pub use epoll::{EpollBackend, EpollBackend as DefaultBackend, EpollSelector};
 
 #[cfg(any(
-    test,
+    all(test, target_os = "linux"),
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "dragonfly",
@@ -23,6 +23,7 @@ pub use epoll::{EpollBackend, EpollBackend as DefaultBackend, EpollSelector};
 ))]
 mod filters;
 #[cfg(any(
+    all(test, target_os = "linux"),
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "dragonfly",
@@ -30,8 +31,6 @@ mod filters;
     target_os = "openbsd"
 ))]
 mod kqueue;
-#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
-pub(crate) use kqueue::trigger_user_event;
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -39,12 +38,40 @@ pub(crate) use kqueue::trigger_user_event;
     target_os = "netbsd",
     target_os = "openbsd"
 ))]
-pub use kqueue::{KqueueBackend, KqueueBackend as DefaultBackend, KqueueSelector};
+pub use kqueue::KqueueBackend as DefaultBackend;
+#[cfg(any(
+    all(test, target_os = "linux"),
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+pub use kqueue::{KqueueBackend, KqueueSelector};
 
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
 mod devpoll;
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
+mod eventport;
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
+pub use devpoll::{DevpollBackend, DevpollSelector};
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-pub use devpoll::{DevpollBackend, DevpollBackend as DefaultBackend, DevpollSelector};
+pub use eventport::EventPortBackend as DefaultBackend;
+#[cfg(any(all(test, target_os = "linux"), target_os = "illumos", target_os = "solaris"))]
+pub use eventport::{EventPortBackend, EventPortSelector};
+
+#[cfg(all(test, target_os = "linux"))]
+mod double;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "illumos",
+    target_os = "solaris"
+))]
+mod system;
 
 use crate::{EVENT_READ, EventMask, WakeEvent};
 use std::fmt;

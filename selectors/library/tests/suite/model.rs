@@ -151,58 +151,17 @@ impl<B: Backend> World<B> {
     }
 }
 
-fn agrees<B: Backend>(steps: &[Step]) {
-    let mut world = World::<B>::new();
-    for step in steps {
-        world.take(step);
-        assert_eq!(
-            world.reported(),
-            world.expected(),
-            "{} after {step:?}",
-            B::new().expect("descriptors are free").name()
-        );
-        assert_eq!(world.selector.get_map().len(), world.model.len());
-    }
+for_each_backend! {
+    agrees_with_the_model
 }
 
-proptest! {
-    #[test]
-    fn select_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<fd_selectors::SelectBackend>(&steps);
-    }
-
-    #[test]
-    fn poll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<fd_selectors::PollBackend>(&steps);
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-proptest! {
-    #[test]
-    fn epoll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<fd_selectors::EpollBackend>(&steps);
-    }
-}
-
-#[cfg(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
-proptest! {
-    #[test]
-    fn kqueue_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<fd_selectors::KqueueBackend>(&steps);
-    }
-}
-
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-proptest! {
-    #[test]
-    fn devpoll_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        agrees::<fd_selectors::DevpollBackend>(&steps);
-    }
+fn agrees_with_the_model<B: Backend>() {
+    proptest!(|(steps in prop::collection::vec(step(), 1..60))| {
+        let mut world = World::<B>::new();
+        for step in &steps {
+            world.take(step);
+            assert_eq!(world.reported(), world.expected(), "after {step:?}");
+            assert_eq!(world.selector.get_map().len(), world.model.len());
+        }
+    });
 }

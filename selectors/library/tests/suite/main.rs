@@ -1,4 +1,8 @@
-//! One suite for all backends: the names say which one ran what, as `epoll::a_wake_ends_a_wait`.
+//! One suite for all backends: the names say which one ran what, as
+//! `behaviour::epoll::a_signal_does_not_shorten_the_wait`.
+//!
+//! Its files are compiled a second time with the library's own tests. There they run on the
+//! backends that this system lacks, over doubles of the system calls (src/backend/double).
 
 /// The tests, in a module for each backend that this system has. `boxed` is the default one, chosen
 /// at run time.
@@ -20,6 +24,10 @@ macro_rules! for_each_backend {
             $(#[test] fn $test() { super::$test::<fd_selectors::KqueueBackend>(); })*
         }
         #[cfg(any(target_os = "illumos", target_os = "solaris"))]
+        mod eventport {
+            $(#[test] fn $test() { super::$test::<fd_selectors::EventPortBackend>(); })*
+        }
+        #[cfg(any(target_os = "illumos", target_os = "solaris"))]
         mod devpoll {
             $(#[test] fn $test() { super::$test::<fd_selectors::DevpollBackend>(); })*
         }
@@ -28,3 +36,7 @@ macro_rules! for_each_backend {
         }
     };
 }
+
+mod behaviour;
+mod model;
+mod waking;

@@ -1,10 +1,5 @@
-//! What every backend does, whatever the system calls it: one suite, run once for each that this
-//! system has. The yardstick is what CPython's `test_selectors.py` asks of Python's own.
-//!
-//! The names say which backend ran what: `epoll::a_signal_does_not_shorten_the_wait`.
-
-#[macro_use]
-mod backends;
+//! What every backend does, whatever the system calls it. The yardstick is what CPython's
+//! `test_selectors.py` asks of Python's own.
 
 use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use nix::sys::pthread::{pthread_kill, pthread_self};
@@ -19,6 +14,7 @@ use std::time::{Duration, Instant};
 
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 
+// A new test is added to this list.
 for_each_backend! {
     a_key_says_what_was_registered
     an_empty_or_unknown_mask_is_refused

@@ -1,9 +1,6 @@
 //! What ends a wait besides an object that is ready: a wake from another thread, and a signal if
 //! that is wanted. A bound for the batch. And what asks for no clone.
 
-#[macro_use]
-mod backends;
-
 use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Ready, Selector, Waker};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
