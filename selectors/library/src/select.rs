@@ -167,9 +167,9 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// The object of one that is ready, and its data to be used and changed. `None` if it was
     /// unregistered meanwhile, also if another has its number now.
     ///
-    /// The object comes as `&F`, so that no other can be put in its place. A socket and a `File` can
-    /// be read and written by that. What can be read with `&mut` only, as the `ChildStdout` of a
-    /// process, is registered as a `File`: `File::from(OwnedFd::from(stdout))`.
+    /// The object comes as `&F`, so that no other can be put in its place. A socket and a `File`
+    /// can be read and written by that. What can be read with `&mut` only, as the `ChildStdout` of
+    /// a process, is registered as a `File`: `File::from(OwnedFd::from(stdout))`.
     pub fn resolve(&mut self, ready: &Ready) -> Option<(&F, &mut D)> {
         if self.keys.serial(ready.fd) != Some(ready.serial) {
             return None;
