@@ -21,7 +21,7 @@ pub(super) fn draw(language: Language) -> Canvas {
     for (column, name, what) in [
         (CALLS, l::ONE_INTERFACE, l::code("Selector")),
         (HANDED, l::code("select, poll"), l::HANDED_OVER),
-        (KEPT, l::code("epoll, kqueue, /dev/poll"), l::KERNEL_KEEPS),
+        (KEPT, l::code("epoll, kqueue, event ports"), l::KERNEL_KEEPS),
     ] {
         c.text(Style::Bold, Anchor::Middle, [middle(column), 36], name);
         c.text(Style::Small, Anchor::Middle, [middle(column), 62], what);
