@@ -8,7 +8,7 @@ use std::io;
 /// The backends by their names.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Choice {
-    /// the best that this system has: epoll, kqueue, event ports, /dev/poll, else poll
+    /// the best that this system has: epoll, kqueue or event ports
     Default,
     /// select(2): everywhere, for descriptors below 1024
     Select,

@@ -95,11 +95,12 @@ impl<F, D> AsRawFd for SelectorKey<F, D> {
 /// [`select_ready`](crate::Selector::select_ready), for [`resolve`](crate::Selector::resolve).
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// Its descriptor.
+    /// Its descriptor. Ask `resolve` before you use it: if the object was unregistered meanwhile,
+    /// another may have the number.
     pub fd: RawFd,
     /// What it is ready for.
     pub events: EventMask,
-    /// Which registration of this number it was. The number may have another owner by now.
+    /// Which registration of this number it was.
     pub(crate) serial: u64,
 }
 

@@ -2,9 +2,9 @@
 //! calls it.
 //!
 //! select, poll, epoll, kqueue, event ports and /dev/poll do the same thing with six interfaces.
-//! This library gives them one, the one that readers of the notes (S2, S4) know from Python. What
-//! is registered is told once, with data of your own; [`select`](Selector::select) waits and gives
-//! back the keys of those that are ready. Python's documentation has this server, line for line:
+//! This library gives them one, that of Python's `selectors`. You register an object once, together
+//! with data of your own; [`select`](Selector::select) waits and returns the keys of the objects
+//! that are ready. Python's documentation has this server, line for line:
 //!
 //! ```
 //! use fd_selectors::{DefaultSelector, EVENT_READ, EventMask};
@@ -63,8 +63,8 @@
 //!
 //! What is better than in Python: a key owns its object, so a descriptor that is registered cannot
 //! be closed behind the selector's back, nor its number be given to another client meanwhile. And
-//! what `select` returns holds clones of the keys: a handler may unregister anybody, itself or one
-//! that is still to come in the batch.
+//! what `select` returns holds clones of the keys: a handler may unregister any object, its own or
+//! one later in the batch.
 //!
 //! How an object is owned is the user's choice: `Rc<Socket>` as here, `Arc`, a reference, or the
 //! socket itself, with [`select_ready`](Selector::select_ready) in place of `select`. A [`Waker`]
@@ -72,7 +72,8 @@
 //!
 //! What there is: [`SelectSelector`], [`PollSelector`], and where the system has it
 //! `EpollSelector` (Linux), `KqueueSelector` (macOS, the BSDs), `EventPortSelector` and
-//! `DevpollSelector` (illumos, Solaris). [`DefaultSelector`] is the best of them here.
+//! `DevpollSelector` (illumos, Solaris). [`DefaultSelector`] is the best one on the system
+//! you compile for.
 
 #![cfg_attr(not(any(test, target_os = "illumos", target_os = "solaris")), forbid(unsafe_code))]
 
@@ -101,6 +102,6 @@ pub use keys::Iter;
 pub use selector::Selector;
 pub use waker::{WakeEvent, Waker};
 
-/// The best that this system has: epoll, kqueue, event ports or /dev/poll, else poll. Python's
+/// The best that this system has: epoll, kqueue or event ports. Python's
 /// `selectors.DefaultSelector`.
 pub type DefaultSelector<F, D> = Selector<F, D, DefaultBackend>;

@@ -6,7 +6,7 @@ use crate::keys::Keys;
 use crate::selector::Selector;
 use crate::waker::Waker;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
@@ -22,7 +22,7 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// ready. Let the handler write into a pipe, and register the other end, or see
     /// [`set_interruptible`](Self::set_interruptible).
     ///
-    /// What a key is ready for is among what it is registered for. A hang-up or an error makes it
+    /// Only events that a key is registered for are reported. A hang-up or an error makes it
     /// ready for all of that with poll, epoll, event ports and /dev/poll, so a callback for
     /// `EVENT_WRITE` may be called when there is no room: its send tells the error. select(2) has
     /// no word for a hang-up and shows it only where recv or send would return at once. So a
@@ -113,10 +113,10 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     }
 
     /// As [`select_into`](Self::select_into), without a clone of anything: neither objects nor data
-    /// need be `Clone`. Each of the batch is handed to [`resolve`](Self::resolve) when it is its
-    /// turn.
+    /// need be `Clone`. Pass each entry of the batch to [`resolve`](Self::resolve) when you handle
+    /// it.
     ///
-    /// Data that is a function which changes what it has:
+    /// For example, the data can be a closure with state of its own:
     ///
     /// ```
     /// use fd_selectors::{DefaultSelector, EVENT_READ};
@@ -137,7 +137,7 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// let mut batch = Vec::new();
     /// selector.select_ready(None, &mut batch)?;
     /// for ready in batch.drain(..) {
-    ///     // `None`: it was unregistered by one that came before it.
+    ///     // `None`: an earlier handler of this batch has unregistered it.
     ///     if let Some((socket, handle)) = selector.resolve(&ready) {
     ///         handle(socket);
     ///     }
@@ -167,9 +167,9 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// The object of one that is ready, and its data to be used and changed. `None` if it was
     /// unregistered meanwhile, also if another has its number now.
     ///
-    /// The object comes as `&F`, so that no other can be put in its place. A socket and a `File`
-    /// can be read and written by that. What can be read with `&mut` only, as the `ChildStdout` of
-    /// a process, is registered as a `File`: `File::from(OwnedFd::from(stdout))`.
+    /// The object comes as `&F`, so that you cannot replace it by another. Sockets and `File`s can
+    /// be read and written through `&`. A type that needs `&mut` to be read, such as `ChildStdout`,
+    /// has to be registered as a `File`: `File::from(OwnedFd::from(stdout))`.
     pub fn resolve(&mut self, ready: &Ready) -> Option<(&F, &mut D)> {
         if self.keys.serial(ready.fd) != Some(ready.serial) {
             return None;
@@ -216,8 +216,12 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
             // It may be reported once more than it was set off.
             woken = woken && waker.as_ref().is_some_and(Waker::take);
             if unknown {
-                // Level-triggered it would be reported for ever.
-                backend.restart(&registered)?;
+                // Level-triggered it would be reported for ever. An error must not hide who is ready:
+                // then it can wait, for the unknown one is reported again.
+                let restarted = backend.restart(&registered);
+                if ready.is_empty() && !woken {
+                    restarted?;
+                }
             }
             self.cut();
             // Nothing, and there is time left: a signal came, or the system's longest time-out is
@@ -232,17 +236,17 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
         }
     }
 
-    /// Of more than `most`, those come first whose turn it is: the ones behind the last that was
-    /// reported. Only backends that report all have more.
+    /// Of more than `most`, those come first whose turn it is, round and round by number: the ones
+    /// behind the last that was reported. Not in the order of registration, or those who come and
+    /// go would always be before those who stay. Only backends that report all have more.
     fn cut(&mut self) {
-        let Self { keys, ready, most, last, .. } = self;
+        let Self { ready, most, last, .. } = self;
         if ready.len() > *most {
-            let place = |fd| keys.place(fd).unwrap_or(0);
-            ready.sort_unstable_by_key(|&(fd, _)| place(fd));
-            let first = ready.iter().position(|&(fd, _)| place(fd) > *last).unwrap_or(0);
+            ready.sort_unstable_by_key(|&(fd, _)| fd);
+            let first = ready.partition_point(|&(fd, _)| fd <= *last);
             ready.rotate_left(first);
             ready.truncate(*most);
-            *last = ready.last().map_or(0, |&(fd, _)| place(fd));
+            *last = ready.last().map_or(0, |&(fd, _)| fd);
         }
     }
 }
@@ -263,7 +267,11 @@ impl<F: AsFd, D> Registered for Everything<'_, F, D> {
             visit(fd, EventMask::EVENT_READ);
         }
         for key in self.keys.iter() {
-            visit(key.fileobj.as_fd(), key.events);
+            // An object whose descriptor has changed is not the one that was registered.
+            let fd = key.fileobj.as_fd();
+            if fd.as_raw_fd() == key.fd {
+                visit(fd, key.events);
+            }
         }
     }
 }

@@ -11,10 +11,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Waits for many objects at once, by way of a [`Backend`]. Python's `selectors.BaseSelector`.
 ///
-/// `F` is what is registered, and how it is owned. A socket itself: then it is the selector's
-/// alone. An `Rc`, an `Arc` or a reference: then it is shared. `Rc<dyn AsFd>`: objects of different
-/// types. Its descriptor must always be the same. `D` is data of the user's, given back with the
-/// key.
+/// `F` is the type that is registered, and it decides who owns the object. With `TcpStream` the
+/// selector is the only owner. With an `Rc`, an `Arc` or a reference the object is shared. With
+/// `Rc<dyn AsFd>` objects of different types can be registered. `as_fd` must return the same
+/// descriptor every time, and a clone must have the same. `D` is data of the user's, given back
+/// with the key.
+///
+/// Make a selector after fork(2), not before: with epoll parent and child would share one list, and
+/// with kqueue the child would have none.
 ///
 /// A selector is `Send` when what is registered is, and its data. It waits in one thread at a time;
 /// another can end that wait with a [`Waker`].
@@ -25,8 +29,8 @@ pub struct Selector<F, D, B = DefaultBackend> {
     pub(crate) ready: Vec<(RawFd, EventMask)>,
     pub(crate) waker: Option<Waker>,
     pub(crate) most: usize,
-    /// Which key was the last that was reported when there were more than `most`.
-    pub(crate) last: usize,
+    /// The last that was reported when there were more than `most`, by number.
+    pub(crate) last: RawFd,
     pub(crate) interruptible: bool,
 }
 
@@ -106,8 +110,9 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// Takes an object out: it is waited for no more. Python's `unregister(fileobj)`. The object,
     /// its key or its number says which.
     ///
-    /// The key that is returned is the last share of the object that the selector had. It takes the
-    /// same time however many are registered.
+    /// The selector gives up its share of the object and returns it in the key. If nobody else has a
+    /// share, dropping the key closes the descriptor. Unregistering takes the same time however many
+    /// are registered.
     ///
     /// A batch that [`select`](Self::select) returned before still has its clone of the key, so the
     /// loop over that batch will come to an object that was unregistered meanwhile. If that
@@ -204,8 +209,9 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
         Ok(key)
     }
 
-    /// What ends a [`select`](Self::select) of this selector from any thread. All that are asked
-    /// for are the same one. It costs a descriptor, except with kqueue.
+    /// A [`Waker`], which ends this selector's [`select`](Self::select) from any thread. Every call
+    /// returns a handle to the same one. It costs a descriptor where there are eventfds, none with
+    /// kqueue on most systems, and otherwise two, for a pipe.
     ///
     /// ```
     /// # use fd_selectors::DefaultSelector;
@@ -241,7 +247,7 @@ impl<F, D, B> Selector<F, D, B> {
     /// ```
     pub fn with_backend(backend: B) -> Self {
         let (keys, ready, waker) = (Keys::default(), Vec::new(), None);
-        let (most, last, interruptible) = (usize::MAX, 0, false);
+        let (most, last, interruptible) = (usize::MAX, -1, false);
         Self { backend, keys, ready, waker, most, last, interruptible }
     }
 
@@ -362,11 +368,11 @@ impl<F, D, B> Selector<F, D, B> {
         self.keys.iter()
     }
 
-    /// Whether a signal ends a wait. At first it does not. If it does, `select` fails with
+    /// Sets whether a signal ends a wait. By default it does not. If it does, `select` fails with
     /// `Interrupted`, as the system calls do: for programs whose signal handlers set a flag.
     ///
-    /// A signal that comes just before the wait does not end it. Who must not miss one blocks it
-    /// and uses a descriptor instead (signalfd, or a pipe that the handler writes to).
+    /// A signal that comes just before the wait does not end it. If you must not miss it,
+    /// block it and use a descriptor instead (signalfd, or a pipe that the handler writes to).
     ///
     /// ```
     /// use fd_selectors::DefaultSelector;
@@ -393,11 +399,12 @@ impl<F, D, B> Selector<F, D, B> {
         self.interruptible = interruptible;
     }
 
-    /// How many one [`select`](Self::select) returns at most. At first there is no bound: it
+    /// Limits how many keys one [`select`](Self::select) returns. By default there is no limit: it
     /// returns all that are ready.
     ///
-    /// With a bound a loop comes round sooner to what it does between two waits. Those that are
-    /// left out come first the next time, so all get their turn.
+    /// With a limit a loop comes round sooner to what it does between two waits. Those that are
+    /// left out get their turn, before those that were reported get another. A wake may count as one
+    /// of them: then the result is empty although something is ready.
     ///
     /// ```
     /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
@@ -425,7 +432,7 @@ impl<F, D, B> Selector<F, D, B> {
     /// # use fd_selectors::DefaultSelector;
     /// # let mut selector = DefaultSelector::<std::rc::Rc<std::net::TcpStream>, ()>::new()?;
     /// selector.close();
-    /// selector.select(None)?; // Python raises here. Here it is not even Rust.
+    /// selector.select(None)?; // Python raises here. Here it does not compile.
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn close(self) {}
@@ -451,8 +458,10 @@ impl<F, D, B: fmt::Debug> fmt::Debug for Selector<F, D, B> {
     }
 }
 
-/// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector:
-/// it can be registered with another one. Python's `fileno()`. (An event port has a descriptor,
+/// Where the backend has a descriptor that can be waited for (epoll, kqueue), so has the selector.
+/// Python's `fileno()`. To watch one selector with another, register a copy of it
+/// (`as_fd().try_clone_to_owned()`). After [`select`](Selector::select) had to start anew, the copy
+/// is out of date. (An event port has a descriptor,
 /// too, but between two waits it does not watch what was ready. To those who wait for /dev/poll,
 /// poll(4D) answers POLLERR.)
 impl<F, D, B: AsFd> AsFd for Selector<F, D, B> {

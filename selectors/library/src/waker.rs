@@ -5,15 +5,16 @@ use std::io;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Ends a [`select`](crate::Selector::select) from any thread: the one under way, or else the next.
 /// From [`Selector::waker`](crate::Selector::waker).
 ///
-/// What was written to memory before the wake is seen by the thread whose `select` it ends. Any
-/// number of wakes before that are one: a queue that a `select` is woken for has to be emptied, not
-/// asked for one element.
+/// What was written to memory before the wake is seen by the thread whose `select` it ends. Several
+/// wakes before `select` returns count as one. So after each `select`, empty the queue that it was
+/// woken for; don't take only one element.
 ///
 /// ```
 /// use fd_selectors::DefaultSelector;
@@ -55,7 +56,8 @@ impl Waker {
     /// system call, or none if a wake is under way.
     #[inline]
     pub fn wake(&self) {
-        // A swap, not a store, here and in `take`: who finds it set has to be seen as well.
+        // A swap here and in `take`, not a load or a store: also a thread that finds the flag set
+        // must have its earlier writes seen by the thread that clears it.
         if !self.0.pending.swap(true, Ordering::AcqRel) {
             self.0.event.signal();
         }
@@ -98,7 +100,7 @@ enum How {
     Other(Other),
 }
 
-struct Other(Box<dyn Fn() + Send + Sync>);
+struct Other(Box<dyn Fn() + Send + Sync + UnwindSafe + RefUnwindSafe>);
 
 impl fmt::Debug for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,7 +126,9 @@ impl WakeEvent {
 
     /// What needs no descriptor, and is cleared as it is reported. `signal` sets it off.
     #[allow(dead_code, reason = "only kqueue has such an event")]
-    pub(crate) fn other(signal: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn other(
+        signal: impl Fn() + Send + Sync + UnwindSafe + RefUnwindSafe + 'static,
+    ) -> Self {
         Self(How::Other(Other(Box::new(signal))))
     }
 

@@ -7,7 +7,7 @@ use fd_selectors::{
     SelectSelector, Selector,
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -121,7 +121,7 @@ thread_local! {
     static CHANGES: Cell<u32> = const { Cell::new(0) };
     static BROKEN: Cell<bool> = const { Cell::new(false) };
     static RESTARTS: Cell<u32> = const { Cell::new(0) };
-    static REPORTED: Cell<Option<RawFd>> = const { Cell::new(None) };
+    static REPORTED: RefCell<Vec<RawFd>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A backend that waits for nothing, counts what it is told, and fails when it is to.
@@ -140,7 +140,7 @@ impl Backend for Fake {
     fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
         RESTARTS.set(RESTARTS.get() + 1);
         registered.for_each(&mut |_, _| CHANGES.set(CHANGES.get() + 1));
-        Ok(())
+        if BROKEN.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     fn add(&mut self, _: BorrowedFd<'_>, _: EventMask) -> io::Result<()> {
@@ -164,7 +164,9 @@ impl Backend for Fake {
         _: usize,
         ready: &mut Vec<(RawFd, EventMask)>,
     ) -> io::Result<()> {
-        ready.extend(REPORTED.get().map(|fd| (fd, EVENT_READ)));
+        ready.extend(
+            REPORTED.with_borrow(|fds| fds.iter().map(|&fd| (fd, EVENT_READ)).collect::<Vec<_>>()),
+        );
         Ok(())
     }
 }
@@ -200,9 +202,26 @@ fn an_unknown_descriptor_is_not_reported_for_ever() {
     selector.register(Rc::new(a), EVENT_READ, 1).expect("a socket");
     CHANGES.set(0);
     RESTARTS.set(0);
-    REPORTED.set(Some(999));
+    REPORTED.set(vec![999]);
     assert!(selector.select(AT_ONCE).expect("it is a fake").is_empty());
     assert_eq!((RESTARTS.get(), CHANGES.get()), (1, 1), "one restart, told of one descriptor");
+}
+
+/// What is ready is handed out before anybody is told that the selector could not start anew.
+#[test]
+fn an_error_does_not_hide_who_is_ready() {
+    let mut selector = Selector::<_, _, Fake>::new().expect("it is a fake");
+    let (a, b) = UnixStream::pair().expect("descriptors are free");
+    let fd = selector.register(a, EVENT_READ, 1).expect("a socket").fd;
+    BROKEN.set(true);
+    REPORTED.set(vec![999, fd]);
+    let mut batch = Vec::new();
+    selector.select_ready(AT_ONCE, &mut batch).expect("one is ready");
+    assert_eq!(batch.len(), 1);
+    REPORTED.set(vec![999]);
+    let refused = selector.select_ready(AT_ONCE, &mut batch);
+    assert_eq!(refused.expect_err("it is broken").kind(), ErrorKind::OutOfMemory);
+    drop(b);
 }
 
 /// Python unregisters what it could not modify; whoever catches the exception has lost the client.

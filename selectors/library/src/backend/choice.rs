@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Any backend. A selector on it is of the same type whatever it waits with: [`AnySelector`].
-pub type AnyBackend = Box<dyn Backend + Send>;
+pub type AnyBackend = Box<dyn Backend + Send + Sync>;
 
 /// A selector whose backend is chosen when the program runs: see [`Mechanism::selector`].
 pub type AnySelector<F, D> = Selector<F, D, AnyBackend>;
@@ -46,8 +46,8 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, also those that this system lacks.
-    pub const ALL: [Self; 6] =
-        [Self::Select, Self::Poll, Self::Epoll, Self::Kqueue, Self::EventPort, Self::Devpoll];
+    pub const ALL: &'static [Self] =
+        &[Self::Select, Self::Poll, Self::Epoll, Self::Kqueue, Self::EventPort, Self::Devpoll];
 
     /// Its name, in lower case: what [`FromStr`] takes.
     #[must_use]
@@ -102,7 +102,7 @@ impl Mechanism {
     }
 }
 
-fn boxed<B: Backend + Send + 'static>() -> io::Result<AnyBackend> {
+fn boxed<B: Backend + Send + Sync + 'static>() -> io::Result<AnyBackend> {
     Ok(Box::new(B::new()?))
 }
 
@@ -119,8 +119,9 @@ impl FromStr for Mechanism {
     ///
     /// `InvalidInput`: it is none of the six names.
     fn from_str(name: &str) -> io::Result<Self> {
-        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
+        Self::ALL.iter().copied().find(|mechanism| mechanism.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|mechanism| mechanism.name()).collect();
+            let names = names.join(", ");
             let why = format!("{name:?} is no mechanism; there are {names}");
             io::Error::new(io::ErrorKind::InvalidInput, why)
         })

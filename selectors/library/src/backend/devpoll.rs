@@ -4,7 +4,7 @@
 use super::double::Device;
 #[cfg(not(target_os = "linux"))]
 use super::system::Device;
-use super::{Backend, Registered, millis};
+use super::{Backend, Registered, millis, with_all};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector};
 use libc::{POLLIN, POLLOUT, c_short, pollfd};
 use std::fmt;
@@ -77,14 +77,8 @@ impl Backend for DevpollBackend {
 
     /// What was closed without being taken out is reported as an error (POLLNVAL), for ever.
     fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
-        *self = Self::new()?;
-        let mut result = Ok(());
-        registered.for_each(&mut |fd, events| {
-            if result.is_ok() {
-                result = self.add(fd, events);
-            }
-        });
-        result
+        *self = with_all(Self::new()?, registered)?;
+        Ok(())
     }
 }
 

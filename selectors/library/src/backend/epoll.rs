@@ -1,6 +1,6 @@
 //! epoll(7): the list lives in the kernel, and only those that are ready come back.
 
-use super::{Backend, Registered, millis};
+use super::{Backend, Registered, millis, with_all};
 use crate::{EVENT_READ, EVENT_WRITE, EventMask, Selector, WakeEvent};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::io;
@@ -73,14 +73,9 @@ impl Backend for EpollBackend {
     /// epoll watches files, not numbers: of one that was closed while a copy of it is open (dup,
     /// fork) it goes on to tell, and there is no number any more by which it could be told to stop.
     fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
-        self.epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let mut result = Ok(());
-        registered.for_each(&mut |fd, events| {
-            if result.is_ok() {
-                result = self.add(fd, events);
-            }
-        });
-        result
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        *self = with_all(Self { epoll, batch: Vec::new(), waker: self.waker }, registered)?;
+        Ok(())
     }
 
     /// Edge-triggered: then nobody has to read what was written. One call less for each wake.

@@ -10,7 +10,7 @@ use super::devpoll::{events, flags};
 use super::double::Port;
 #[cfg(not(target_os = "linux"))]
 use super::system::Port;
-use super::{Backend, Registered};
+use super::{Backend, Registered, with_all};
 use crate::{EventMask, Selector};
 use libc::{c_int, c_short, c_ushort};
 use nix::errno::Errno;
@@ -136,14 +136,8 @@ impl Backend for EventPortBackend {
 
     /// In a child after fork(2) the port is still the parent's: what the child takes out stays in.
     fn restart(&mut self, registered: &dyn Registered) -> io::Result<()> {
-        *self = Self::new()?;
-        let mut result = Ok(());
-        registered.for_each(&mut |fd, events| {
-            if result.is_ok() {
-                result = self.add(fd, events);
-            }
-        });
-        result
+        *self = with_all(Self::new()?, registered)?;
+        Ok(())
     }
 }
 

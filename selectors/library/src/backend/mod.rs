@@ -224,6 +224,20 @@ pub trait Registered {
     fn for_each<'a>(&'a self, visit: &mut dyn FnMut(BorrowedFd<'a>, EventMask));
 }
 
+/// For [`Backend::restart`]: this new backend with what is registered. The old one stays in use if
+/// one of them is refused.
+#[allow(dead_code, reason = "select, poll and kqueue report what is registered only")]
+fn with_all<B: Backend>(mut backend: B, registered: &dyn Registered) -> io::Result<B> {
+    let mut result = Ok(());
+    registered.for_each(&mut |fd, events| match backend.add(fd, events) {
+        // Closed behind the selector's back: there is nothing to watch.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => {}
+        Err(error) if result.is_ok() => result = Err(error),
+        _ => {}
+    });
+    result.map(|()| backend)
+}
+
 /// A time-out as poll and epoll take it: in milliseconds, rounded up. Rounded down, the last
 /// fraction would become a time-out of zero, and a loop would spin until it has passed.
 fn millis(timeout: Option<Duration>) -> nix::poll::PollTimeout {

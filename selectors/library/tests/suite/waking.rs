@@ -1,13 +1,17 @@
 //! What ends a wait besides an object that is ready: a wake from another thread, and a signal if
 //! that is wanted. A bound for the batch. And what asks for no clone.
 
-use fd_selectors::{Backend, EVENT_READ, EVENT_WRITE, EventMask, Ready, Selector, Waker};
+use fd_selectors::{
+    AnySelector, Backend, DefaultSelector, EVENT_READ, EVENT_WRITE, EventMask, Ready, Selector,
+    Waker,
+};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -28,6 +32,7 @@ for_each_backend! {
     a_selector_can_be_sent_to_another_thread
     a_signal_ends_the_wait_if_that_is_wanted
     a_bounded_batch_gives_all_their_turn
+    those_who_come_do_not_keep_those_who_stay_waiting
     what_cannot_be_cloned_can_be_registered
     one_that_was_unregistered_is_not_resolved
     events_change_and_the_data_stays
@@ -151,14 +156,20 @@ fn a_waker_is_no_key<B: Backend>() {
     assert_eq!((selector.len(), numbers), (1, vec![1]));
 }
 
-/// Sockets and numbers are `Send`, so the selector is.
+/// Sockets and numbers are `Send`, so the selector is. And what any system's selector is, each has
+/// to be: code that shares one between threads must not build on Linux only.
 fn a_selector_can_be_sent_to_another_thread<B: Backend>() {
     fn sent<T: Send>(value: T) -> T {
         value
     }
     fn shared<T: Send + Sync>(_: &T) {}
+    fn used_where_panics_are_caught<T: UnwindSafe + RefUnwindSafe>(_: &T) {}
+    shared(&AnySelector::<UnixStream, usize>::new().expect("free descriptors"));
+    shared(&DefaultSelector::<UnixStream, usize>::new().expect("free descriptors"));
     let mut selector = sent(Selector::<Arc<UnixStream>, usize>::new().expect("free descriptors"));
-    shared(&selector.waker().expect("descriptors are free"));
+    let waker = selector.waker().expect("descriptors are free");
+    shared(&waker);
+    used_where_panics_are_caught(&waker);
     let (a, _b) = pair();
     selector.register(Arc::new(a), EVENT_WRITE, 1).expect("a socket");
     let there = thread::spawn(move || selector.select(AT_ONCE).expect("an open descriptor").len());
@@ -211,6 +222,33 @@ fn a_bounded_batch_gives_all_their_turn<B: Backend>() {
     }
     assert_eq!(times, [3; 10], "30 reports for ten");
     drop(others);
+}
+
+/// One that stays, always ready, and one that is replaced as soon as it was handled. Who comes is
+/// not to be before who is there.
+fn those_who_come_do_not_keep_those_who_stay_waiting<B: Backend>() {
+    let mut selector = selector::<B>();
+    selector.set_batch_limit(NonZeroUsize::MIN);
+    let mut others = Vec::new();
+    let mut come = |selector: &mut Owner<B>, number| {
+        let (a, b) = pair();
+        selector.register(a, EVENT_WRITE, number).expect("a socket");
+        others.push(b);
+    };
+    come(&mut selector, 0);
+    come(&mut selector, 1);
+    let (mut stayed, mut batch) = (0, Vec::new());
+    for number in 2..102 {
+        selector.select_ready(AT_ONCE, &mut batch).expect("open descriptors");
+        let ready = batch.pop().expect("both are ready");
+        if *selector.resolve(&ready).expect("it is registered").1 == 0 {
+            stayed += 1;
+        } else {
+            selector.unregister(&ready.fd).expect("it is registered");
+            come(&mut selector, number);
+        }
+    }
+    assert!((40..=60).contains(&stayed), "{stayed} turns of 100 for one of two");
 }
 
 /// A function that changes what it has is neither `Clone` nor is its socket.

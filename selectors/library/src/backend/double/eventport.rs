@@ -3,7 +3,7 @@
 use super::{flags, poll};
 use crate::backend::eventport::Event;
 use crate::backend::millis;
-use libc::{POLLERR, POLLHUP, c_int, c_short, pollfd};
+use libc::{POLLERR, POLLHUP, POLLNVAL, c_int, c_short, pollfd};
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
 use std::cell::Cell;
@@ -65,7 +65,12 @@ impl Port {
             return (Err(errno), 0);
         }
         for entry in entries {
-            self.arrive(entry.fd, entry.revents);
+            if entry.revents & POLLNVAL != 0 {
+                // Its association ended when it was closed.
+                self.associated.remove(&entry.fd);
+            } else {
+                self.arrive(entry.fd, entry.revents);
+            }
         }
         let count = self.queue.len().min(events.len());
         for (place, event) in events.iter_mut().zip(self.queue.drain(..count)) {

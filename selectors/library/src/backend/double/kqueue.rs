@@ -4,12 +4,13 @@ use super::{flags, poll};
 use crate::backend::filters::{Change, Fired};
 use crate::backend::millis;
 use crate::{EVENT_WRITE, EventMask};
-use libc::{POLLERR, POLLIN, POLLOUT, c_short, pollfd};
+use libc::{POLLERR, POLLIN, POLLNVAL, POLLOUT, c_short, pollfd};
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -58,6 +59,8 @@ impl Kqueue {
         let entries = user.chain(filters).map(|(fd, events)| pollfd { fd, events, revents: 0 });
         let mut entries: Vec<_> = entries.collect();
         poll(&mut entries, millis(timeout))?;
+        // A descriptor that was closed has no filters any more.
+        entries.retain(|entry| entry.revents & POLLNVAL == 0);
         let mut fired = Vec::new();
         for pollfd { fd, events, revents } in entries {
             let filter = (fd, if events == POLLOUT { EVENT_WRITE } else { EventMask::EVENT_READ });
@@ -75,7 +78,9 @@ impl Kqueue {
         Ok(fired.into_iter())
     }
 
-    pub fn user_event(&mut self) -> io::Result<impl Fn() + Send + Sync + use<>> {
+    pub fn user_event(
+        &mut self,
+    ) -> io::Result<impl Fn() + Send + Sync + UnwindSafe + RefUnwindSafe + use<>> {
         let (reader, writer) = UnixStream::pair()?;
         for end in [&reader, &writer] {
             end.set_nonblocking(true)?;

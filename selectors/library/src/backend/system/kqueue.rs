@@ -7,14 +7,17 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue as Queue};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(in crate::backend) struct Kqueue {
     /// Shared with the wakers.
     queue: Arc<Queue>,
-    batch: Vec<KEvent>,
+    /// Never locked, only owned: a `KEvent` has a pointer in it, which would keep a selector from
+    /// being shared between threads, on these systems only.
+    batch: Mutex<Vec<KEvent>>,
 }
 
 impl Kqueue {
@@ -22,7 +25,7 @@ impl Kqueue {
         let queue = Arc::new(Queue::new()?);
         // A program that is started with exec must not inherit it. (A fork copies no kqueue.)
         fcntl(&*queue, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        Ok(Self { queue, batch: Vec::new() })
+        Ok(Self { queue, batch: Mutex::default() })
     }
 
     /// One call for one filter: in a list of changes, those before the one that fails would stay.
@@ -51,7 +54,9 @@ impl Kqueue {
         room: usize,
         timeout: Option<Duration>,
     ) -> nix::Result<impl Iterator<Item = Fired> + use<'_>> {
-        if self.batch.len() < room {
+        let Self { queue, batch } = self;
+        let batch = batch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if batch.len() < room {
             let empty = KEvent::new(
                 0,
                 EventFilter::EVFILT_READ,
@@ -60,10 +65,10 @@ impl Kqueue {
                 0,
                 0,
             );
-            self.batch.resize(room, empty);
+            batch.resize(room, empty);
         }
-        let count = self.queue.kevent(&[], &mut self.batch[..room], timeout.map(timespec))?;
-        Ok(self.batch[..count].iter().map(|event| {
+        let count = queue.kevent(&[], &mut batch[..room], timeout.map(timespec))?;
+        Ok(batch[..count].iter().map(|event| {
             let fd = || RawFd::try_from(event.ident()).expect("only descriptors were put there");
             match event.filter() {
                 Ok(EventFilter::EVFILT_WRITE) => Fired::Descriptor(fd(), EVENT_WRITE),
@@ -75,7 +80,9 @@ impl Kqueue {
 
     /// Adds a user event, and returns what sets it off. It is cleared as it is reported.
     #[cfg(not(any(target_os = "netbsd", target_os = "openbsd")))]
-    pub fn user_event(&mut self) -> io::Result<impl Fn() + Send + Sync + use<>> {
+    pub fn user_event(
+        &mut self,
+    ) -> io::Result<impl Fn() + Send + Sync + UnwindSafe + RefUnwindSafe + use<>> {
         user_event(&self.queue, EvFlags::EV_ADD | EvFlags::EV_CLEAR, FilterFlag::empty())?;
         let queue = Arc::clone(&self.queue);
         // It fails only for a kqueue without that event.
