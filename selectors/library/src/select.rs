@@ -216,8 +216,8 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
             // It may be reported once more than it was set off.
             woken = woken && waker.as_ref().is_some_and(Waker::take);
             if unknown {
-                // Level-triggered it would be reported for ever. An error must not hide who is ready:
-                // then it can wait, for the unknown one is reported again.
+                // Level-triggered it would be reported for ever. An error must not hide who is
+                // ready: then it can wait, for the unknown one is reported again.
                 let restarted = backend.restart(&registered);
                 if ready.is_empty() && !woken {
                     restarted?;

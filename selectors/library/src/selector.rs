@@ -110,9 +110,9 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// Takes an object out: it is waited for no more. Python's `unregister(fileobj)`. The object,
     /// its key or its number says which.
     ///
-    /// The selector gives up its share of the object and returns it in the key. If nobody else has a
-    /// share, dropping the key closes the descriptor. Unregistering takes the same time however many
-    /// are registered.
+    /// The selector gives up its share of the object and returns it in the key. If nobody else has
+    /// a share, dropping the key closes the descriptor. Unregistering takes the same time however
+    /// many are registered.
     ///
     /// A batch that [`select`](Self::select) returned before still has its clone of the key, so the
     /// loop over that batch will come to an object that was unregistered meanwhile. If that
@@ -403,8 +403,8 @@ impl<F, D, B> Selector<F, D, B> {
     /// returns all that are ready.
     ///
     /// With a limit a loop comes round sooner to what it does between two waits. Those that are
-    /// left out get their turn, before those that were reported get another. A wake may count as one
-    /// of them: then the result is empty although something is ready.
+    /// left out get their turn, before those that were reported get another. A wake may count as
+    /// one of them: then the result is empty although something is ready.
     ///
     /// ```
     /// # use fd_selectors::{DefaultSelector, EVENT_READ, EVENT_WRITE};
