@@ -126,8 +126,7 @@ impl Server {
     fn read(&mut self, key: &Key) {
         // It may have been closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        connection.receive(&mut self.buffer, self.reply);
-        connection.send_queued();
+        connection.receive_and_send(&mut self.buffer, self.reply);
         self.wait_for_next(key);
     }
 
