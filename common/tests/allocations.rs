@@ -2,8 +2,8 @@
 
 use common::{LOW_WATER, MessageQueue};
 
-/// What a queue server does in a turn: it receives from all clients, a piece or several, until their
-/// queues are full; and then it sends.
+/// What a queue server does in a turn: it receives from all clients, a piece or several, until
+/// their queues are full; and then it sends.
 fn turn(queues: &mut [MessageQueue], piece: &[u8], pieces: usize) {
     for queue in &mut *queues {
         for _ in 0..pieces {

@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(marks, 8, "one at each beginning, one at each end");
     }
 
-    /// The bytes that a client sends are whole messages, one behind the other, wherever a send ends.
+    /// A client sends whole messages, one behind the other, wherever a send ends.
     #[test]
     fn a_stream_goes_on_where_the_last_send_ended() {
         for (size, pipeline) in [(5, 1), (5, 3), (1000, 64), (100_000, 2)] {
