@@ -136,8 +136,9 @@ impl Connection {
         if at_once && reply == Reply::Echo {
             info!("sending {} to {}", preview(data), self.peer);
             let sent = retry(|| (&*self.socket).write(data));
-            if let rest @ [_, ..] = &data[*sent.as_ref().unwrap_or(&0)..] {
-                self.queue.push(rest);
+            let count = *sent.as_ref().unwrap_or(&0);
+            if count < data.len() {
+                self.queue.push(&data[count..]);
             }
             self.sent(sent);
             return Some(data.len());

@@ -110,8 +110,8 @@ impl MessageQueue {
     }
 }
 
-/// A buffer that another queue needs no more. Where another thread looks at the moment, none: to
-/// allocate one is as quick as to wait.
+/// A buffer that another queue needs no more. None while another thread looks for one: to allocate
+/// is as quick as to wait. (`cold`: small messages do not come here, and should not pay for it.)
 #[cold]
 fn spare() -> Option<Vec<u8>> {
     SPARE.try_lock().ok()?.pop()
