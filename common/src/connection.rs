@@ -295,7 +295,7 @@ mod tests {
 
     /// Asks again until the other side's bytes are here; loopback takes microseconds, not seconds.
     fn recv_soon(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
         loop {
             match connection.recv(buffer) {
                 Err(error) if would_block(&error) && std::time::Instant::now() < deadline => {
