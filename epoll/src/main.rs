@@ -70,7 +70,7 @@ struct Server {
     /// By a key that is used once. The notes look clients up by descriptor, but the kernel gives
     /// the number of a closed descriptor to the next client.
     clients: SlotMap<DefaultKey, Client>,
-    /// What one recv fills, for all clients: its contents are queued before the next recv.
+    /// What one recv fills, for all clients: its contents are sent or queued before the next recv.
     buffer: Vec<u8>,
     reply: Reply,
     send_at_once: bool,
