@@ -120,18 +120,46 @@ impl Connection {
 
     /// One recv(2), and the answer to what it brought, queued: the step that every readiness server
     /// takes when a connection is readable. How many bytes came, or `None` if none could be had.
-    ///
-    /// There are four outcomes: data; 0, the end of the client's input, after which what is queued
-    /// is still sent; `WouldBlock`, because readiness is only a hint (select(2), BUGS); and an
-    /// error, which ends this connection and no other.
     pub fn receive(&mut self, buffer: &mut [u8], reply: Reply) -> Option<usize> {
+        let data = self.received(buffer)?;
+        reply.answer(data, &mut self.queue);
+        Some(data.len())
+    }
+
+    /// One recv(2), and one send(2) of the answer at once, for a server that does not first ask
+    /// whether there is room. An echo is sent from `buffer`: only what the kernel does not take is
+    /// copied into the queue.
+    pub fn receive_and_send(&mut self, buffer: &mut [u8], reply: Reply) -> Option<usize> {
+        let data = self.received(buffer)?;
+        // What is queued already goes first, when there is room for it.
+        let at_once = !self.wants_write();
+        if at_once && reply == Reply::Echo {
+            info!("sending {} to {}", preview(data), self.peer);
+            let sent = retry(|| (&*self.socket).write(data));
+            let count = *sent.as_ref().unwrap_or(&0);
+            if count < data.len() {
+                self.queue.push(&data[count..]);
+            }
+            self.sent(sent);
+            return Some(data.len());
+        }
+        reply.answer(data, &mut self.queue);
+        if at_once {
+            self.send_queued();
+        }
+        Some(data.len())
+    }
+
+    /// What one recv(2) brought. There are four outcomes: data; 0, the end of the client's input,
+    /// after which what is queued is still sent; `WouldBlock`, because readiness is only a hint
+    /// (select(2), BUGS); and an error, which ends this connection and no other.
+    fn received<'b>(&mut self, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
         let peer = self.peer;
         match self.recv(buffer) {
             Ok(0) => info!("no more data from {peer}"),
             Ok(count) => {
                 info!("received {} from {peer}", preview(&buffer[..count]));
-                reply.answer(&buffer[..count], &mut self.queue);
-                return Some(count);
+                return Some(&buffer[..count]);
             }
             Err(error) if would_block(&error) => {}
             Err(error) => self.lose(&error),
@@ -142,12 +170,17 @@ impl Connection {
     /// One send(2) of what is queued, if anything is: the step for a writable connection. What the
     /// kernel does not take stays queued, and the connection goes on asking for writability.
     pub fn send_queued(&mut self) {
-        if !self.wants_write() {
-            return;
+        if self.wants_write() {
+            info!("sending {} to {}", preview(self.queue.waiting()), self.peer);
+            let sent = self.send();
+            self.sent(sent);
         }
+    }
+
+    /// What one send(2) came to.
+    fn sent(&mut self, result: io::Result<usize>) {
         let peer = self.peer;
-        info!("sending {} to {peer}", preview(self.queue.waiting()));
-        match self.send() {
+        match result {
             Ok(_) if self.queue.is_empty() => info!("output queue for {peer} is empty"),
             Ok(_) => info!("{} bytes left for {peer}", self.queue.len()),
             Err(error) if would_block(&error) => {}
@@ -213,10 +246,11 @@ impl Connection {
     /// the end of a turn.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        if self.is_finished() {
+        let finished = self.is_finished();
+        if finished {
             info!("closing {}", self.peer);
         }
-        !self.is_finished()
+        !finished
     }
 
     /// Time to close: nothing will come any more, and nothing is left to send.
@@ -247,6 +281,7 @@ mod tests {
     use super::*;
     use crate::{HIGH_WATER, would_block};
     use std::net::TcpListener;
+    use std::time::Duration;
 
     /// A connection as a server has it, and the client's end of it.
     fn pair() -> (Connection, TcpStream) {
@@ -260,7 +295,7 @@ mod tests {
 
     /// Asks again until the other side's bytes are here; loopback takes microseconds, not seconds.
     fn recv_soon(connection: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
         loop {
             match connection.recv(buffer) {
                 Err(error) if would_block(&error) && std::time::Instant::now() < deadline => {
@@ -298,6 +333,32 @@ mod tests {
         };
         assert!(would_block(&error), "{error}");
         assert!(sent > 0 && connection.queue().len() == 64 * HIGH_WATER - sent);
+    }
+
+    #[test]
+    fn an_answer_sent_at_once_keeps_its_order_when_the_client_reads_late() {
+        let (mut connection, mut client) = pair();
+        let bytes: Vec<u8> = (0..4_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let given = bytes.clone();
+        client.set_read_timeout(Some(Duration::from_secs(10))).expect("not zero");
+        let mut other_half = client.try_clone().expect("an open socket");
+        let sender = std::thread::spawn(move || other_half.write_all(&given));
+        let mut buffer = vec![0; 1 << 16];
+        // The client reads nothing until something is queued for it.
+        let mut received = 0;
+        while !connection.wants_write() && received < bytes.len() {
+            received += connection.receive_and_send(&mut buffer, Reply::Echo).unwrap_or(0);
+        }
+        let reader = std::thread::spawn(move || {
+            let mut taken = vec![0; bytes.len()];
+            client.read_exact(&mut taken).map(|()| taken == bytes)
+        });
+        while !reader.is_finished() && !connection.is_finished() {
+            connection.receive_and_send(&mut buffer, Reply::Echo);
+            connection.send_queued();
+        }
+        sender.join().expect("no panic").expect("the server reads");
+        assert!(reader.join().expect("no panic").expect("the server sends"), "in another order");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What a server still owes a client, and when it owes too much.
 
+use std::mem;
+use std::sync::Mutex;
+
 /// A queue this long stops us reading from its client: the high-water mark, in bytes.
 ///
 /// A queue can pass it by the answer to one chunk, because a chunk that was received must be
@@ -11,6 +14,16 @@ pub const HIGH_WATER: usize = 64 * 1024;
 ///
 /// Two marks rather than one, so that a connection near the limit does not switch at every send.
 pub const LOW_WATER: usize = 16 * 1024;
+
+/// Large buffers that no queue needs at the moment. A large message takes one from here.
+///
+/// An idle client must not hold the memory of its worst moment. But a buffer that is given back to
+/// the allocator at every message has to be asked for at the next: the kernel then unmaps its pages
+/// and maps them anew, and every page costs a fault. So it goes to whichever queue is filled next.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// All spare buffers together are no larger: enough for 64 clients whose queues are full.
+const SPARE_BYTES: usize = 64 * 2 * HIGH_WATER;
 
 /// Bytes waiting to be sent, in order, with the position already sent.
 ///
@@ -41,6 +54,9 @@ impl MessageQueue {
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }
+        if self.bytes.capacity() == 0 {
+            self.bytes = spare().unwrap_or_default();
+        }
         write(&mut self.bytes);
         self.full |= self.len() >= HIGH_WATER;
     }
@@ -62,9 +78,10 @@ impl MessageQueue {
         if self.is_empty() {
             self.sent = 0;
             self.bytes.clear();
-            // The buffer is kept for the next message, unless a slow reader made it large:
-            // an idle client must not hold the memory of its worst moment.
-            self.bytes.shrink_to(LOW_WATER);
+            // A small buffer is kept for the next message.
+            if self.bytes.capacity() > LOW_WATER {
+                keep_spare(mem::take(&mut self.bytes));
+            }
         }
         self.full &= self.len() > LOW_WATER;
     }
@@ -83,13 +100,29 @@ impl MessageQueue {
     /// Nothing is waiting: there is no reason to ask whether the socket is writable.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.sent == self.bytes.len()
     }
 
     /// The client does not read as fast as it sends: do not receive more from it for now.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.full
+    }
+}
+
+/// A buffer that another queue needs no more. None while another thread looks for one: to allocate
+/// is as quick as to wait. (`cold`: small messages do not come here, and should not pay for it.)
+#[cold]
+fn spare() -> Option<Vec<u8>> {
+    SPARE.try_lock().ok()?.pop()
+}
+
+/// Keeps an empty buffer for the next queue, if there is room for it.
+#[cold]
+fn keep_spare(buffer: Vec<u8>) {
+    let Ok(mut spare) = SPARE.try_lock() else { return };
+    if spare.iter().map(Vec::capacity).sum::<usize>() + buffer.capacity() <= SPARE_BYTES {
+        spare.push(buffer);
     }
 }
 
@@ -130,6 +163,15 @@ mod tests {
         queue.push(&[0; 4 * HIGH_WATER]);
         queue.advance(4 * HIGH_WATER);
         assert!(queue.bytes.capacity() <= LOW_WATER);
+    }
+
+    #[test]
+    fn many_large_buffers_are_not_all_kept() {
+        let mut queues: Vec<_> = (0..300).map(|_| MessageQueue::default()).collect();
+        queues.iter_mut().for_each(|queue| queue.push(&[0; HIGH_WATER]));
+        queues.iter_mut().for_each(|queue| queue.advance(HIGH_WATER));
+        let spare = SPARE.lock().expect("no test panics here");
+        assert!(spare.iter().map(Vec::capacity).sum::<usize>() <= SPARE_BYTES);
     }
 
     proptest! {

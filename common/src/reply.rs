@@ -21,11 +21,13 @@ impl Reply {
     ///
     /// One recv is not one message: TCP carries a stream of bytes. `echo` and `upper` give the
     /// same answer however the stream was cut; `upper-sb` and `received` show the cuts.
+    #[inline]
     pub fn answer(self, received: &[u8], queue: &mut MessageQueue) {
         queue.push_with(|bytes| self.append(received, bytes));
     }
 
     /// The same behind what `bytes` has already.
+    #[inline]
     pub fn append(self, received: &[u8], bytes: &mut Vec<u8>) {
         // ASCII only, as Python's `bytes.upper`: to change the case of `é` one must know the
         // encoding, and half of a character may be in the next piece.

@@ -70,7 +70,7 @@ struct Server {
     /// By a key that is used once. The notes look clients up by descriptor, but the kernel gives
     /// the number of a closed descriptor to the next client.
     clients: SlotMap<DefaultKey, Client>,
-    /// What one recv fills, for all clients: its contents are queued before the next recv.
+    /// What one recv fills, for all clients: its contents are sent or queued before the next recv.
     buffer: Vec<u8>,
     reply: Reply,
     send_at_once: bool,
@@ -125,13 +125,14 @@ impl Server {
         // It may have been closed since the kernel wrote the batch. Its descriptor number may
         // belong to another client by now; its key does not.
         let Some(Client { connection, .. }) = self.clients.get_mut(client) else { return };
-        // A socket nearly always has room, so a send may be tried before epoll reports room. It has
-        // none if the last send left something queued.
-        let try_at_once = self.send_at_once && !connection.wants_write();
         if flags.intersects(EpollFlags::EPOLLIN | BROKEN) && connection.wants_read() {
-            connection.receive(&mut self.buffer, self.reply);
+            // A socket nearly always has room, so a send may be tried before epoll reports room.
+            match self.send_at_once {
+                true => connection.receive_and_send(&mut self.buffer, self.reply),
+                false => connection.receive(&mut self.buffer, self.reply),
+            };
         }
-        if flags.intersects(EpollFlags::EPOLLOUT | BROKEN) || try_at_once {
+        if flags.intersects(EpollFlags::EPOLLOUT | BROKEN) {
             connection.send_queued();
         }
         self.watch(client);

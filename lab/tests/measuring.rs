@@ -81,6 +81,20 @@ fn the_figures_of_a_bench_fit_together() {
     assert_eq!(rows[0]["cpu_ratio"], "1.000");
 }
 
+/// A stream: as many messages as are said are under way, and what is loaded how stands below.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bench_of_streams_says_what_it_loads_in_both_languages() {
+    for (language, words) in [("en", "8 of each under way"), ("zh", "各有 8 条同时在途")] {
+        let load = ["--clients", "2", "--pipeline", "8", "--size", "16384", "--chunk", "65536"];
+        let rest = ["--rounds", "1", "--seconds", "0.1", "--lang", language];
+        let output = lab(&[&["bench", "poll"][..], &load, &rest].concat());
+        let text = out(&output);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(words) && text.contains("--chunk 65536"), "{text}");
+    }
+}
+
 /// A row for each call and each number of sockets, and ratios that are those of its figures.
 #[test]
 fn the_calls_of_selector_libraries_are_compared_in_both_languages() {

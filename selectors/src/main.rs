@@ -101,7 +101,7 @@ struct Server {
     /// What the selector does not know of a client. By descriptor, and that is safe here: while it
     /// is registered, no other client can get its number.
     clients: FxHashMap<RawFd, Connection>,
-    /// What one recv fills, for all clients: its contents are queued before the next recv.
+    /// What one recv fills, for all clients: its contents are sent or queued before the next recv.
     buffer: Vec<u8>,
     reply: Reply,
 }
@@ -126,8 +126,7 @@ impl Server {
     fn read(&mut self, key: &Key) {
         // It may have been closed by another callback of this batch.
         let Some(connection) = self.clients.get_mut(&key.fd) else { return };
-        connection.receive(&mut self.buffer, self.reply);
-        connection.send_queued();
+        connection.receive_and_send(&mut self.buffer, self.reply);
         self.wait_for_next(key);
     }
 

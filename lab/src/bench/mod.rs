@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 ///   lab bench                             the course's models
 ///   lab bench epoll_direct poll           two of its programs
 ///   lab bench epoll --vs 'python3 server.py'
+///   lab bench epoll_direct uring --clients 4 --pipeline 64 --size 16384 --chunk 65536 --one-cpu
+///                                         large messages, in streams
 ///   lab bench --peers                     beside mio, tokio, polling, and the notes' Python
 ///
 /// COMMAND is run by the shell; it is an echo server, and prints `listening on HOST:PORT`.
@@ -59,6 +61,15 @@ pub struct BenchArgs {
     /// Bytes of a message
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     size: u32,
+
+    /// Messages that each client has under way: with more than one it sends a stream, and waits for
+    /// no answer
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pipeline: u32,
+
+    /// What one recv of the course's programs may take (otherwise 1024, as in the notes)
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    chunk: Option<u32>,
 
     /// Rounds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -154,7 +165,11 @@ fn targets(args: &BenchArgs) -> Result<Vec<Target>, Ended> {
             "编译 {}（第一次要几分钟）",
             row.binary
         ));
-        targets.push(Target::row(row)?);
+        let target = Target::row(row)?;
+        targets.push(match args.chunk {
+            Some(chunk) => target.with("--chunk", &chunk.to_string()),
+            None => target,
+        });
     }
     targets.extend(args.vs.iter().map(|command| named_after(command)));
     if args.peers {
@@ -182,7 +197,12 @@ fn named_after(command: &str) -> Target {
 
 fn measure(targets: &[Target], args: &BenchArgs) -> Result<Vec<Measured>, String> {
     let setup = Setup {
-        load: Load { clients: args.clients as usize, size: args.size as usize, time: args.seconds },
+        load: Load {
+            clients: args.clients as usize,
+            size: args.size as usize,
+            pipeline: args.pipeline as usize,
+            time: args.seconds,
+        },
         idle: args.idle as usize,
         cpus: Cpus::choose(args.one_cpu),
     };

@@ -77,12 +77,18 @@ fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
         0 => String::new(),
         _ => said!(" and {idle} idle", "，另有 {idle} 个空闲连接"),
     };
+    let under_way = match args.pipeline {
+        1 => String::new(),
+        count => said!(", {count} of each under way", "，各有 {count} 条同时在途"),
+    };
+    let chunk =
+        args.chunk.map_or(String::new(), |chunk| said!(", --chunk {chunk}", "，--chunk {chunk}"));
     let plural = |count: u32| if count == 1 { "" } else { "s" };
     let mut text = match args.lang {
         Language::English => format!(
             "CPU µs: of the server, for each message; calls: its system calls for a message\n\
              of one client alone; idle KiB: its memory for each idle client.\n\
-             {clients} talking client{}{idle}, {size}; medians of {rounds} round{} of {seconds} s, \
+             {clients} talking client{}{idle}, {size}{under_way}{chunk}; medians of {rounds} round{} of {seconds} s, \
              servers in\nturn; {cpus}.",
             plural(*clients),
             plural(*rounds)
@@ -90,7 +96,7 @@ fn conditions(measured: &[Measured], args: &BenchArgs) -> String {
         Language::Chinese => format!(
             "CPU µs：服务端处理每条消息的 CPU 时间；调用：只有一个客户端时每条消息的系统调用数；\n\
              空闲 KiB：每个空闲连接占用的服务端内存。\n\
-             {clients} 个客户端在收发{idle}，每条消息 {size}；\
+             {clients} 个客户端在收发{idle}，每条消息 {size}{under_way}{chunk}；\
              {rounds} 轮的中位数，每轮 {seconds} 秒，\n\
              各服务端轮流；{cpus}。"
         ),

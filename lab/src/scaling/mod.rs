@@ -218,7 +218,7 @@ impl Measured {
 /// Microseconds of the server's CPU time, with one client that talks.
 fn cpu_of_a_message(server: &Server) -> Result<f64, String> {
     let mut clock = Vec::new();
-    let one = Load { clients: 1, size: 64, time: TIME };
+    let one = Load { clients: 1, size: 64, pipeline: 1, time: TIME };
     let mark = || clock.push(observe::cpu_clock(server.process.pid()));
     let answers = load(server.addr, one, mark)?;
     let spent = match &clock[..] {

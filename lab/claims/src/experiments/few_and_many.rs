@@ -212,7 +212,7 @@ fn silent(program: &str, clients: usize) -> Result<Measured, Unable> {
 fn under_load(server: &Server, clients: usize, figures: &mut Figures) -> Result<(), Unable> {
     let pid = server.process.pid();
     let mut seen = Vec::new();
-    let plan = Load { clients, size: 64, time: Duration::from_millis(200) };
+    let plan = Load { clients, size: 64, pipeline: 1, time: Duration::from_millis(200) };
     let answers = load(server.addr, plan, || seen.push((observe::cpu_clock(pid), sleeps(pid))))?;
     let [(Some(cpu_before), sleeps_before), (Some(cpu_after), sleeps_after)] = seen[..] else {
         return Err(not_seen());

@@ -232,7 +232,8 @@ mod linux {
 
     /// Clients that wait for each answer, as most load tests have them.
     fn dear_load(addr: SocketAddr, mark: &mut dyn FnMut()) -> Result<(u64, Duration), Unable> {
-        let answers = load(addr, Load { clients: 50, size: LONGER, time: TIME }, mark)?;
+        let answers =
+            load(addr, Load { clients: 50, size: LONGER, pipeline: 1, time: TIME }, mark)?;
         Ok((answers.messages, answers.time))
     }
 

@@ -1,4 +1,5 @@
-//! The load: clients that each send a message, wait for its answer, and send the next at once.
+//! The load: clients that each send a message, wait for its answer, and send the next at once; or
+//! streams, of clients that have several messages under way.
 //!
 //! A closed loop of this kind never asks for more than the server gives, so the figures say how
 //! much it can do, and the latency is that of a server with this many clients and no queue of its
@@ -8,6 +9,7 @@ use common::{interrupted, reason, would_block};
 use judge::dial::{self, PATIENCE};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ pub struct Load {
     pub clients: usize,
     /// Bytes in a message; at least one.
     pub size: usize,
+    /// Messages that each client has under way; at least one.
+    pub pipeline: usize,
     /// How long they talk.
     pub time: Duration,
 }
@@ -70,10 +74,33 @@ fn message(size: usize) -> Vec<u8> {
 /// One client of the load.
 struct Talker {
     socket: TcpStream,
-    /// Bytes of its message not yet sent, and of the answer not yet here.
+    /// Bytes of its messages not yet sent, and of their answers not yet here.
     unsent: usize,
     missing: usize,
-    sent_at: Instant,
+    /// When each message that is under way was sent, the oldest first.
+    under_way: VecDeque<Instant>,
+}
+
+/// What a client sends, again and again.
+struct Stream {
+    /// As many messages as one send may take.
+    bytes: Vec<u8>,
+    /// Bytes of one of them.
+    size: usize,
+}
+
+impl Stream {
+    fn of(load: Load) -> Self {
+        const ONE_SEND: usize = 64 << 10;
+        let together = load.pipeline.min(ONE_SEND.div_ceil(load.size));
+        Self { bytes: message(load.size).repeat(together), size: load.size }
+    }
+
+    /// What comes next, when so many bytes of whole messages are left to be sent.
+    fn next(&self, unsent: usize) -> &[u8] {
+        let from = (self.size - unsent % self.size) % self.size;
+        &self.bytes[from..self.bytes.len().min(from + unsent)]
+    }
 }
 
 /// Loads the server at `addr`. `mark` is called when the counting begins and when it ends: whoever
@@ -84,21 +111,20 @@ struct Talker {
 /// In words, when the server refuses, closes, or does not answer.
 pub fn load(addr: SocketAddr, load: Load, mut mark: impl FnMut()) -> Result<Answers, String> {
     let words = |error| format!("the load: {}", reason(&error));
-    let message = message(load.size);
+    let stream = Stream::of(load);
     let mut buffer = vec![0; 64 << 10];
     let mut poll = Poll::new().map_err(words)?;
     let mut events = Events::with_capacity(256);
     let mut talkers = Vec::with_capacity(load.clients);
-    for stream in crowd(addr, load.clients)? {
-        stream.set_nonblocking(true).map_err(words)?;
-        let mut socket = TcpStream::from_std(stream);
+    for client in crowd(addr, load.clients)? {
+        client.set_nonblocking(true).map_err(words)?;
+        let mut socket = TcpStream::from_std(client);
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut socket, Token(talkers.len()), interest).map_err(words)?;
-        let sent_at = Instant::now();
-        talkers.push(Talker { socket, unsent: 0, missing: 0, sent_at });
+        talkers.push(Talker { socket, unsent: 0, missing: 0, under_way: VecDeque::new() });
     }
     for talker in &mut talkers {
-        talker.ask(&message)?;
+        talker.ask(&stream, load.pipeline)?;
     }
 
     let mut waits = Vec::new();
@@ -125,30 +151,33 @@ pub fn load(addr: SocketAddr, load: Load, mut mark: impl FnMut()) -> Result<Answ
         for event in &events {
             let talker = &mut talkers[event.token().0];
             if talker.unsent > 0 {
-                talker.send(&message)?;
+                talker.send(&stream)?;
             }
-            if talker.hear(&mut buffer)? {
+            let answers = talker.hear(&mut buffer, load.size)?;
+            if answers > 0 {
                 heard = Instant::now();
-                let wait = (heard - talker.sent_at).as_nanos();
-                waits.push(u32::try_from(wait).unwrap_or(u32::MAX));
-                talker.ask(&message)?;
+                for sent_at in talker.under_way.drain(..answers) {
+                    let wait = (heard - sent_at).as_nanos();
+                    waits.push(u32::try_from(wait).unwrap_or(u32::MAX));
+                }
+                talker.ask(&stream, answers)?;
             }
         }
     }
 }
 
 impl Talker {
-    fn ask(&mut self, message: &[u8]) -> Result<(), String> {
-        self.unsent = message.len();
-        self.missing = message.len();
-        self.sent_at = Instant::now();
-        self.send(message)
+    fn ask(&mut self, stream: &Stream, messages: usize) -> Result<(), String> {
+        self.unsent += messages * stream.size;
+        self.missing += messages * stream.size;
+        self.under_way.extend(std::iter::repeat_n(Instant::now(), messages));
+        self.send(stream)
     }
 
     /// Sends what the kernel takes; the rest at the next event.
-    fn send(&mut self, message: &[u8]) -> Result<(), String> {
+    fn send(&mut self, stream: &Stream) -> Result<(), String> {
         while self.unsent > 0 {
-            match self.socket.write(&message[message.len() - self.unsent..]) {
+            match self.socket.write(stream.next(self.unsent)) {
                 Ok(count) => self.unsent -= count,
                 Err(error) if would_block(&error) => break,
                 Err(error) if interrupted(&error) => {}
@@ -158,8 +187,8 @@ impl Talker {
         Ok(())
     }
 
-    /// Receives what is there. Whether the answer is complete now.
-    fn hear(&mut self, buffer: &mut [u8]) -> Result<bool, String> {
+    /// Receives what is there. How many more answers are complete now.
+    fn hear(&mut self, buffer: &mut [u8], size: usize) -> Result<usize, String> {
         while self.missing > 0 {
             match self.socket.read(buffer) {
                 Ok(0) => return Err(lost(&ErrorKind::UnexpectedEof.into())),
@@ -173,12 +202,12 @@ impl Talker {
                         break;
                     }
                 }
-                Err(error) if would_block(&error) => return Ok(false),
+                Err(error) if would_block(&error) => break,
                 Err(error) if interrupted(&error) => {}
                 Err(error) => return Err(lost(&error)),
             }
         }
-        Ok(self.missing == 0)
+        Ok(self.under_way.len() - self.missing.div_ceil(size))
     }
 }
 
@@ -295,22 +324,44 @@ mod tests {
     #[test]
     fn every_answer_is_counted_and_timed() {
         let mut marks = 0;
-        // More than a socket buffer holds: sent and received in parts.
-        for size in [1, 3 << 20] {
+        // More than a socket buffer holds: sent and received in parts. And streams.
+        for (size, pipeline) in [(1, 1), (3 << 20, 1), (1000, 7), (100_000, 64)] {
             let addr = server(3, <[u8]>::to_vec);
-            let plan = Load { clients: 3, size, time: Duration::from_millis(600) };
+            let plan = Load { clients: 3, size, pipeline, time: Duration::from_millis(600) };
             let answers = load(addr, plan, || marks += 1).expect("it answers");
             assert!(answers.messages as usize == answers.waits.len() && answers.messages > 0);
             assert!(answers.latency(0.5) <= answers.latency(0.99));
             assert!(answers.latency(0.0) > Duration::ZERO);
+            // All waits together are as long as the messages under way times the time (Little's
+            // law), but for what was under way at the beginning and at the end.
+            let waited: f64 = answers.waits.iter().map(|&wait| f64::from(wait) / 1e9).sum();
+            let under_way = waited / answers.time.as_secs_f64() / (3 * pipeline) as f64;
+            assert!((0.5..1.5).contains(&under_way), "{under_way} of {pipeline} of {size}");
         }
-        assert_eq!(marks, 4, "one at each beginning, one at each end");
+        assert_eq!(marks, 8, "one at each beginning, one at each end");
+    }
+
+    /// A client sends whole messages, one behind the other, wherever a send ends.
+    #[test]
+    fn a_stream_goes_on_where_the_last_send_ended() {
+        for (size, pipeline) in [(5, 1), (5, 3), (1000, 64), (100_000, 2)] {
+            let stream = Stream::of(Load { clients: 1, size, pipeline, time: Duration::ZERO });
+            let mut unsent = size * pipeline;
+            let mut sent = Vec::new();
+            while unsent > 0 {
+                let taken = stream.next(unsent);
+                let taken = &taken[..taken.len().min(7777)];
+                sent.extend_from_slice(taken);
+                unsent -= taken.len();
+            }
+            assert!(sent == message(size).repeat(pipeline), "{pipeline} of {size}");
+        }
     }
 
     #[test]
     fn a_server_that_answers_too_much_is_not_measured() {
         let addr = server(1, |bytes| [bytes, b"!"].concat());
-        let plan = Load { clients: 1, size: 64, time: Duration::from_millis(100) };
+        let plan = Load { clients: 1, size: 64, pipeline: 1, time: Duration::from_millis(100) };
         let why = load(addr, plan, || {}).expect_err("an answer too long");
         assert!(why.contains("more than were sent"), "{why}");
     }
@@ -318,7 +369,7 @@ mod tests {
     #[test]
     fn a_server_that_closes_is_not_measured() {
         let addr = server(0, <[u8]>::to_vec);
-        let plan = Load { clients: 1, size: 64, time: Duration::from_millis(100) };
+        let plan = Load { clients: 1, size: 64, pipeline: 1, time: Duration::from_millis(100) };
         load(addr, plan, || {}).expect_err("nobody answers");
     }
 }

@@ -5,7 +5,7 @@ use super::Mistake;
 pub(super) const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "send_takes_all",
-        program: "epoll_direct",
+        program: "epoll_edge",
         file: "common/src/connection.rs",
         before: "        self.queue.advance(count);\n",
         after: "        self.queue.clear();\n",
