@@ -3,8 +3,8 @@
 //! It is `epoll`, the very same source, with one difference in `handle`: a send follows the receive
 //! without asking first whether there is room. A socket nearly always has room. So an echo is sent
 //! from where it was received. Only when the kernel takes less than everything is the rest copied
-//! into the queue, and EPOLLOUT watched. S2's select server sends at once, too, but never finishes a
-//! send that was partial.
+//! into the queue, and EPOLLOUT watched. S2's select server sends at once, too, but never finishes
+//! a send that was partial.
 //!
 //! ```text
 //! cargo run --bin epoll_direct
