@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 pub const GROUP: u16 = 0;
 
 /// How much memory for all of them, and how many at least and at most.
-const MEMORY: usize = 16 << 20;
+const MEMORY: usize = 4 << 20;
 const COUNT: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Buffers that are shared with the kernel.

@@ -82,7 +82,14 @@ pub struct Ring {
     buffers: Buffers,
     /// Completions that had to be taken out before the turn's enter, to make room.
     early: Vec<Completion>,
+    /// The kernel can end a receive after a number of bytes (Linux 6.17). A test that wants an older
+    /// kernel says that this one cannot.
+    pub limited: bool,
 }
+
+/// As much as one client may send before it is the others' turn: one chunk of 64 KiB, or several
+/// small ones.
+const TURN: u32 = 64 * 1024;
 
 impl Ring {
     /// Two queues, and buffers of `size` bytes to receive into.
@@ -110,10 +117,14 @@ impl Ring {
             .build(requests)
             .map_err(|error| refused(&error))?;
         let buffers = Buffers::new(&ring.submitter(), size).map_err(|error| refused(&error))?;
-        let mut ring = Self { ring, buffers, early: Vec::new() };
+        let mut ring = Self { ring, buffers, early: Vec::new(), limited: true };
         // Some systems have the queues and refuse the call that uses them. Better to know it now.
-        ring.push(opcode::Nop::new().build(), Operation::Cancel, 0);
-        ring.enter(&mut Vec::new()).map_err(|error| refused(&error))?;
+        // With the same call we ask whether the kernel knows limits: one that does complains about
+        // the descriptor (EBADF), an older one about the request (EINVAL).
+        ring.push(ring.receive_multi(Fd(-1)), Operation::Receive, 0);
+        let mut answer = Vec::new();
+        ring.enter(&mut answer).map_err(|error| refused(&error))?;
+        ring.limited = answer.iter().all(|done| done.result != -libc::EINVAL);
         Ok(ring)
     }
 
@@ -129,10 +140,23 @@ impl Ring {
         self.push(opcode::AcceptMulti::new(fd).flags(SOCK_CLOEXEC).build(), Operation::Accept, 0);
     }
 
-    /// Multishot: a completion for each piece that has come, in a buffer that the kernel picks.
+    /// Multishot: a completion for each piece that has come, in a buffer that the kernel picks; the
+    /// last one after about [`TURN`] bytes, where the kernel has such a limit. Without it a client
+    /// that sends all the time fills 32 buffers in a row while all others wait.
     pub fn receive(&mut self, client: usize, socket: &impl AsFd) {
-        let fd = Fd(socket.as_fd().as_raw_fd());
-        self.push(opcode::RecvMulti::new(fd, GROUP).build(), Operation::Receive, client);
+        let entry = self.receive_multi(Fd(socket.as_fd().as_raw_fd()));
+        self.push(entry, Operation::Receive, client);
+    }
+
+    fn receive_multi(&self, fd: Fd) -> squeue::Entry {
+        let mut entry = opcode::RecvMulti::new(fd, GROUP).build();
+        if self.limited {
+            // The crate has no name for it yet.
+            // SAFETY: an entry is the kernel's struct io_uring_sqe. Its field `optlen` are four
+            // bytes at 44, and a receive has no other use for them.
+            unsafe { std::ptr::from_mut(&mut entry).cast::<u32>().add(44 / 4).write(TURN) };
+        }
+        entry
     }
 
     /// Sends what the socket has room for, now: it is done, one way or the other, when
