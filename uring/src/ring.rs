@@ -166,7 +166,13 @@ impl Ring {
     /// # Safety
     ///
     /// `bytes` stay where they are, unchanged, until `enter` has returned.
-    pub unsafe fn send(&mut self, client: usize, socket: &impl AsFd, bytes: &[u8], silent: bool) {
+    pub unsafe fn send(
+        &mut self,
+        client: usize,
+        socket: &impl AsFd,
+        bytes: *const [u8],
+        silent: bool,
+    ) {
         let flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
         let entry = send(socket, bytes, flags);
         let entry = if silent { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry };
@@ -219,19 +225,27 @@ impl Ring {
             // would pass for a success.
             let submission = self.ring.submission();
             if !again && submission.is_empty() && !submission.cq_overflow() {
-                return Ok(());
+                break;
             }
+        }
+        if batch.iter().any(|completion| completion.result == -libc::ENOBUFS) {
+            self.buffers.lend_more();
+        }
+        Ok(())
+    }
+
+    /// What a completion of [`receive`](Self::receive) brought: nothing, or bytes in a buffer that
+    /// is ours until it is put back.
+    pub fn received(&self, completion: &Completion) -> &[u8] {
+        match cqueue::buffer_select(completion.flags) {
+            Some(buffer) => self.buffers.get(buffer, completion.result().unwrap_or(0)),
+            None => &[],
         }
     }
 
-    /// What a completion of [`receive`](Self::receive) brought, if anything.
-    pub fn received(&self, completion: &Completion) -> Option<&[u8]> {
-        let buffer = cqueue::buffer_select(completion.flags)?;
-        Some(self.buffers.get(buffer, completion.result().unwrap_or(0)))
-    }
-
     /// The buffer of such a completion is the kernel's again.
-    pub fn put_back(&mut self, completion: &Completion) {
+    #[expect(clippy::needless_pass_by_value, reason = "who has put it back cannot read it")]
+    pub fn put_back(&mut self, completion: Completion) {
         if let Some(buffer) = cqueue::buffer_select(completion.flags) {
             self.buffers.put_back(buffer);
         }
@@ -249,10 +263,10 @@ impl Ring {
     }
 }
 
-fn send(socket: &impl AsFd, bytes: &[u8], flags: i32) -> squeue::Entry {
+fn send(socket: &impl AsFd, bytes: *const [u8], flags: i32) -> squeue::Entry {
     let length = bytes.len().try_into().expect("queues are bounded");
     let fd = Fd(socket.as_fd().as_raw_fd());
-    opcode::Send::new(fd, bytes.as_ptr(), length).flags(flags).build()
+    opcode::Send::new(fd, bytes.cast(), length).flags(flags).build()
 }
 
 /// What the kernel gives back with a completion: which operation, and for whom.

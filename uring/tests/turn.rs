@@ -2,9 +2,9 @@
 #![cfg(target_os = "linux")]
 
 use common::would_block;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use uring::Ring;
+use uring::{Completion, Ring};
 
 const CHUNK: usize = 16 * 1024;
 const TURN: usize = 64 * 1024;
@@ -17,17 +17,25 @@ fn one_turn(ring: &mut Ring) -> (usize, bool) {
     let mut client = TcpStream::connect(addr).expect("it listens");
     let server = listener.accept().expect("it has connected").0;
     client.set_nonblocking(true).expect("an open socket");
-    let error = loop {
-        if let Err(error) = client.write(&[b'x'; CHUNK]) {
-            break error;
-        }
-    };
-    assert!(would_block(&error), "{error}");
-    ring.receive(0, &server);
     let mut batch = Vec::new();
-    ring.enter(&mut batch).expect("the ring works");
-    let bytes = batch.iter().map(|done| done.result().expect("bytes")).sum();
-    (bytes, batch.last().expect("it was ready").more())
+    loop {
+        let error = loop {
+            if let Err(error) = client.write(&[b'x'; CHUNK]) {
+                break error;
+            }
+        };
+        assert!(would_block(&error), "{error}");
+        ring.receive(0, &server);
+        ring.enter(&mut batch).expect("the ring works");
+        let bytes: io::Result<Vec<usize>> = batch.iter().map(Completion::result).collect();
+        let more = batch.last().expect("it was ready").more();
+        batch.drain(..).for_each(|done| ring.put_back(done));
+        match bytes {
+            Ok(bytes) => return (bytes.iter().sum(), more),
+            // It ended for want of buffers, and has twice as many now.
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOBUFS)),
+        }
+    }
 }
 
 #[test]
@@ -48,4 +56,27 @@ fn without_a_limit_a_receive_goes_on() {
     let (bytes, more) = one_turn(&mut ring);
     assert!(bytes >= TURN + CHUNK, "{bytes}");
     assert!(more, "and is not over");
+}
+
+/// A pool of thousands would pass through the cache for a single client; one of four would be too
+/// small for hundreds.
+#[test]
+fn there_are_twice_as_many_buffers_each_time_the_kernel_finds_none() {
+    let mut ring = Ring::new(1024).expect("this system lets us have a ring");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+    let addr = listener.local_addr().expect("bound");
+    let mut client = TcpStream::connect(addr).expect("it listens");
+    let server = listener.accept().expect("it has connected").0;
+    client.write_all(&[b'x'; 64 * 1024]).expect("the kernel has room for it");
+    let mut batch = Vec::new();
+    let mut pieces = Vec::new();
+    for _ in 0..3 {
+        ring.receive(0, &server);
+        ring.enter(&mut batch).expect("the ring works");
+        let last = batch.pop().expect("it was ready").result();
+        assert_eq!(last.expect_err("it asks for more").raw_os_error(), Some(libc::ENOBUFS));
+        pieces.push(batch.len());
+        batch.drain(..).for_each(|done| ring.put_back(done));
+    }
+    assert_eq!(pieces, [4, 8, 16]);
 }
