@@ -66,6 +66,11 @@ impl Buffers {
         (before..self.used).for_each(|number| self.put_back(number));
     }
 
+    /// How much one of them holds.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// What a completion brought: ours to read until the buffer is put back.
     pub fn get(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < self.count && length <= self.size, "the kernel said so");

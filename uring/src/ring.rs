@@ -87,8 +87,9 @@ pub struct Ring {
     pub limited: bool,
 }
 
-/// As much as one client may send before it is the others' turn: one chunk of 64 KiB, or several
-/// small ones.
+/// As much as is received from one client before it is the others' turn: a chunk of 64 KiB, or
+/// several small ones. Without it a client that sends all the time has the server to itself for 32
+/// buffers, and again, while a small message waits for milliseconds.
 const TURN: u32 = 64 * 1024;
 
 impl Ring {
@@ -121,7 +122,7 @@ impl Ring {
         // Some systems have the queues and refuse the call that uses them. Better to know it now.
         // With the same call we ask whether the kernel knows limits: one that does complains about
         // the descriptor (EBADF), an older one about the request (EINVAL).
-        ring.push(ring.receive_multi(Fd(-1)), Operation::Receive, 0);
+        ring.push(ring.receive_a_turn(Fd(-1)), Operation::Receive, 0);
         let mut answer = Vec::new();
         ring.enter(&mut answer).map_err(|error| refused(&error))?;
         ring.limited = answer.iter().all(|done| done.result != -libc::EINVAL);
@@ -141,19 +142,22 @@ impl Ring {
     }
 
     /// Multishot: a completion for each piece that has come, in a buffer that the kernel picks; the
-    /// last one after about [`TURN`] bytes, where the kernel has such a limit. Without it a client
-    /// that sends all the time fills 32 buffers in a row while all others wait.
+    /// last one after a [turn](TURN). Then it is to be asked again.
     pub fn receive(&mut self, client: usize, socket: &impl AsFd) {
-        let entry = self.receive_multi(Fd(socket.as_fd().as_raw_fd()));
+        let entry = self.receive_a_turn(Fd(socket.as_fd().as_raw_fd()));
         self.push(entry, Operation::Receive, client);
     }
 
-    fn receive_multi(&self, fd: Fd) -> squeue::Entry {
+    fn receive_a_turn(&self, fd: Fd) -> squeue::Entry {
+        // A kernel that knows no limit fills up to 32 buffers in a row. If that is too much, one.
+        if !self.limited && 32 * self.buffers.size() > TURN as usize {
+            let entry = opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(GROUP);
+            return entry.build().flags(squeue::Flags::BUFFER_SELECT);
+        }
         let mut entry = opcode::RecvMulti::new(fd, GROUP).build();
         if self.limited {
-            // The crate has no name for it yet.
-            // SAFETY: an entry is the kernel's struct io_uring_sqe. Its field `optlen` are four
-            // bytes at 44, and a receive has no other use for them.
+            // SAFETY: an entry is the kernel's struct io_uring_sqe. The limit, which the crate has
+            // no name for, is its field `optlen`: four bytes at 44, and unused in a receive.
             unsafe { std::ptr::from_mut(&mut entry).cast::<u32>().add(44 / 4).write(TURN) };
         }
         entry
