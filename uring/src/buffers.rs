@@ -74,9 +74,9 @@ impl Buffers {
     /// What a completion brought: ours to read until the buffer is put back.
     pub fn get(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < self.count && length <= self.size, "the kernel said so");
-        // The kernel writes only while we are in io_uring_enter (DEFER_TASKRUN), and the slice,
-        // which borrows the ring, does not live that long. SAFETY: within the memory, by the
-        // assertion; the memory lives as long as the process.
+        // The kernel does not have this buffer until `put_back`, which wants the ring as `&mut`: no
+        // slice is left by then. SAFETY: within the memory, by the assertion; the memory lives as
+        // long as the process.
         unsafe {
             std::slice::from_raw_parts(self.memory.add(usize::from(number) * self.size), length)
         }
