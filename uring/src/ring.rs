@@ -142,7 +142,7 @@ impl Ring {
     }
 
     /// Multishot: a completion for each piece that has come, in a buffer that the kernel picks; the
-    /// last one after a [turn](TURN). Then it is to be asked again.
+    /// last one after a turn (`TURN`). Then it is to be asked again.
     pub fn receive(&mut self, client: usize, socket: &impl AsFd) {
         let entry = self.receive_a_turn(Fd(socket.as_fd().as_raw_fd()));
         self.push(entry, Operation::Receive, client);
