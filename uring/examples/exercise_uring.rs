@@ -43,7 +43,7 @@ fn serve(args: &ServerArgs, reply: Reply) -> io::Result<()> {
         for completion in batch.drain(..) {
             match completion.operation {
                 Operation::Accept => server.accepted(completion),
-                Operation::Receive => server.received(&completion),
+                Operation::Receive => server.received(completion),
                 Operation::Lend => server.sent(&completion),
                 // What was cancelled has a last completion of its own.
                 Operation::Send | Operation::Cancel => {}
@@ -87,14 +87,15 @@ impl Server {
     /// Step 1. Answer them into the queue (`reply`). With no bytes it is the end of input
     /// (`end_input`); an error ends this connection (`lose`). Trap: two errors are none. ECANCELED
     /// is what you asked for, and after ENOBUFS, too few buffers for a moment, you ask again.
-    fn received(&mut self, completion: &Completion) {
-        let Client { connection, receiving, .. } = &mut self.clients[completion.client];
+    fn received(&mut self, completion: Completion) {
+        let client = completion.client;
+        let Client { connection, receiving, .. } = &mut self.clients[client];
         *receiving = completion.more();
-        let data = self.ring.received(completion).unwrap_or_default();
+        let data = self.ring.received(&completion);
         let (reply, peer) = (self.reply, connection.peer());
         info!("completed: received {} from {peer}; {reply:?} is due", preview(data));
         self.ring.put_back(completion);
-        self.go_on(completion.client);
+        self.go_on(client);
     }
 
     /// Asks the kernel for what is next for this client.

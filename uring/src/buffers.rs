@@ -13,9 +13,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// The name of our only group of buffers.
 pub const GROUP: u16 = 0;
 
-/// How much memory for all of them, and how many at least and at most.
-const MEMORY: usize = 16 << 20;
+/// How much memory for all that are ever used, and how many those may be at least and at most.
+const MEMORY: usize = 8 << 20;
 const COUNT: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// How many are used at first; twice as many each time when the kernel finds none. It takes them in
+/// turn, so that all of them pass through the processor's cache, and a few are enough for a few
+/// clients, however much those send.
+const AT_FIRST: u16 = 4;
 
 /// Buffers that are shared with the kernel.
 pub struct Buffers {
@@ -27,6 +32,8 @@ pub struct Buffers {
     /// All the buffers, one behind the other.
     memory: *mut u8,
     count: u16,
+    /// So many of them are used: lent to the kernel, or ours until they are put back.
+    used: u16,
     size: usize,
 }
 
@@ -35,7 +42,7 @@ pub struct Buffers {
 struct Page([u8; 65536]);
 
 impl Buffers {
-    /// Buffers of `size` bytes, all of them lent to the kernel.
+    /// Buffers of `size` bytes, some of them lent to the kernel.
     pub fn new(submitter: &Submitter<'_>, size: usize) -> io::Result<Self> {
         let count = (MEMORY / size).clamp(*COUNT.start(), *COUNT.end());
         let count = 1_u16 << count.ilog2();
@@ -47,17 +54,29 @@ impl Buffers {
         // SAFETY: the ring has room for 4096 entries of 16 bytes, begins on a page, and lives as
         // long as the process.
         unsafe { submitter.register_buf_ring_with_flags(ring as u64, count, GROUP, 0)? };
-        let mut buffers = Self { ring, tail: 0, memory, count, size };
-        (0..count).for_each(|number| buffers.put_back(number));
+        let mut buffers = Self { ring, tail: 0, memory, count, used: AT_FIRST, size };
+        (0..AT_FIRST).for_each(|number| buffers.put_back(number));
         Ok(buffers)
+    }
+
+    /// For a kernel that found none (ENOBUFS): twice as many from now on, if there are so many.
+    pub fn lend_more(&mut self) {
+        let before = self.used;
+        self.used = self.count.min(2 * before);
+        (before..self.used).for_each(|number| self.put_back(number));
+    }
+
+    /// How much one of them holds.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// What a completion brought: ours to read until the buffer is put back.
     pub fn get(&self, number: u16, length: usize) -> &[u8] {
         assert!(number < self.count && length <= self.size, "the kernel said so");
-        // The kernel writes only while we are in io_uring_enter (DEFER_TASKRUN), and the slice,
-        // which borrows the ring, does not live that long. SAFETY: within the memory, by the
-        // assertion; the memory lives as long as the process.
+        // The kernel does not have this buffer until `put_back`, which wants the ring as `&mut`: no
+        // slice is left by then. SAFETY: within the memory, by the assertion; the memory lives as
+        // long as the process.
         unsafe {
             std::slice::from_raw_parts(self.memory.add(usize::from(number) * self.size), length)
         }

@@ -60,7 +60,7 @@ impl Ring {
     /// # Safety
     ///
     /// As on Linux.
-    pub unsafe fn send(&mut self, _: usize, _: &impl AsFd, _: &[u8], _: bool) {
+    pub unsafe fn send(&mut self, _: usize, _: &impl AsFd, _: *const [u8], _: bool) {
         match self.0 {}
     }
 
@@ -80,11 +80,11 @@ impl Ring {
     }
 
     #[must_use]
-    pub fn received(&self, _: &Completion) -> Option<&[u8]> {
+    pub fn received(&self, _: &Completion) -> &[u8] {
         match self.0 {}
     }
 
-    pub fn put_back(&mut self, _: &Completion) {
+    pub fn put_back(&mut self, _: Completion) {
         match self.0 {}
     }
 }

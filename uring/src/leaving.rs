@@ -127,3 +127,40 @@ fn what_is_lent_comes_back_before_the_place_is_free() {
     reset(greedy);
     serve_until(&mut server, &mut bystander, |server| server.clients.len() == 1);
 }
+
+/// An echo is sent from the buffer in which it came. If that could stay with a client that does not
+/// read, a few such clients would have all the buffers.
+#[test]
+fn clients_that_never_read_keep_no_buffer() {
+    let (mut server, addr) = server();
+    // No more than 16 buffers, for twice as many clients.
+    server.ring = Ring::new(1 << 20).expect("this system lets us have a ring");
+    let mut bystander = bystander(&mut server, addr);
+    let mut greedy = Vec::new();
+    for number in 2..=33 {
+        greedy.push(TcpStream::connect(addr).expect("it listens"));
+        serve_until(&mut server, &mut bystander, |server| server.clients.len() == number);
+    }
+    let deadline = Instant::now() + DEADLINE;
+    let is_full = |client: &Client| !client.lent.is_empty() && !client.receiving;
+    while server.clients.iter().filter(|(_, client)| is_full(client)).count() < greedy.len() {
+        assert!(Instant::now() < deadline, "not all of them are refused");
+        for client in &mut greedy {
+            client.set_nonblocking(true).expect("an open socket");
+            while client.write(&[b'x'; 65536]).is_ok() {}
+        }
+        serve_until(&mut server, &mut bystander, |_| true);
+        bystander.write_all(b"x").expect("connected");
+        server.turn(&mut Vec::new()).expect("the ring works");
+        let _ = bystander.read(&mut [0; 64]);
+    }
+    let mut answer = [0; 1024];
+    while bystander.read(&mut answer).is_ok() {}
+    bystander.write_all(b"still there?").expect("connected");
+    let mut answered = false;
+    while !answered {
+        assert!(Instant::now() < deadline, "no buffer is left for anyone else");
+        server.turn(&mut Vec::new()).expect("the ring works");
+        answered = bystander.read(&mut answer).is_ok_and(|count| count > 0);
+    }
+}

@@ -18,7 +18,9 @@
 //! any time: to free the buffer meanwhile, or let a `Vec` grow, corrupts memory. So:
 //!
 //! - what is received into belongs to a ring of buffers (`buffers.rs`) that is never freed;
-//! - what is sent is done when io_uring_enter returns, or untouched in `lent` until it completes;
+//! - an echo is sent from the buffer in which it came; that goes back when io_uring_enter returns,
+//!   because then the send is over, as far as there was room;
+//! - the rest is untouched in `lent` until it completes;
 //! - a client that is closed stays in the table until its last completion, so its place is not used
 //!   again before, and needs no generation counter.
 //!
@@ -28,7 +30,7 @@
 #[cfg(all(test, target_os = "linux"))]
 mod leaving;
 
-use common::{Connection, Listener, Reply, ServerArgs, preview, would_block};
+use common::{Connection, LOW_WATER, Listener, Reply, ServerArgs, preview, would_block};
 use log::info;
 use slab::Slab;
 use std::io;
@@ -76,7 +78,10 @@ struct Client {
     receiving: bool,
     /// And has been asked to end.
     cancelling: bool,
-    /// How much of the queue was handed over in this turn, to be sent at once.
+    /// What has come and is sent from the buffer in which it came: an echo, if nothing waits before
+    /// it. Then the queue is empty.
+    held: Option<Completion>,
+    /// How much was handed over in this turn, to be sent at once.
     sending: usize,
     /// What came of that, unless it is a success, which is silent.
     sent: Option<io::Result<usize>>,
@@ -97,17 +102,23 @@ impl Client {
     fn new(connection: Connection) -> Self {
         let (receiving, cancelling, no_room) = (false, false, false);
         let (lost, closing, touched) = (false, false, false);
-        let (sending, sent, lent) = (0, None, Vec::new());
+        let (held, sending, sent, lent) = (None, 0, None, Vec::new());
         #[rustfmt::skip]
         let new = Self {
-            connection, receiving, cancelling, sending, sent, no_room, lent, lost, closing, touched,
+            connection, receiving, cancelling, held, sending, sent, no_room, lent, lost, closing,
+            touched,
         };
         new
     }
 
+    /// Everything that was received is answered, and gone.
+    fn owes_nothing(&self) -> bool {
+        self.held.is_none() && self.connection.queue().is_empty() && self.lent.is_empty()
+    }
+
     /// Time to close: nothing will come any more, and nothing is left to send.
     fn is_finished(&self) -> bool {
-        self.lost || self.connection.is_finished() && self.lent.is_empty()
+        self.lost || self.connection.input_ended() && self.owes_nothing()
     }
 
     /// Nothing is under way for this client: its descriptor and its memory are ours alone.
@@ -134,7 +145,7 @@ impl Server {
         for completion in batch.drain(..) {
             match completion.operation {
                 Operation::Accept => self.accepted(completion),
-                Operation::Receive => self.received(&completion),
+                Operation::Receive => self.received(completion),
                 Operation::Lend => self.sent_all(&completion),
                 // The one is settled; the other shows in the last completion of what it cancelled.
                 Operation::Send | Operation::Cancel => {}
@@ -153,19 +164,28 @@ impl Server {
         }
         let mut sent = std::mem::take(&mut self.sent);
         for client in sent.drain(..) {
-            let Client { connection, sending, sent, no_room, .. } = &mut self.clients[client];
-            let peer = connection.peer();
+            let Client { connection, held, sending, sent, no_room, .. } = &mut self.clients[client];
             match sent.take().unwrap_or(Ok(*sending)) {
-                Ok(count) => {
-                    connection.queue_mut().advance(count);
+                Err(error) if !would_block(&error) => self.lose(client, &error),
+                result => {
+                    let count = result.unwrap_or(0);
                     *no_room = count < *sending;
+                    match held.take() {
+                        // The buffer goes back whatever was taken: a client that does not read must
+                        // not keep it. What is left waits in the queue.
+                        Some(completion) => {
+                            let left = &self.ring.received(&completion)[count..];
+                            connection.queue_mut().push(left);
+                            self.ring.put_back(completion);
+                        }
+                        None => connection.queue_mut().advance(count),
+                    }
+                    let peer = connection.peer();
                     match connection.queue().len() {
                         0 => info!("output queue for {peer} is empty"),
                         left => info!("{left} bytes left for {peer}"),
                     }
                 }
-                Err(error) if would_block(&error) => *no_room = true,
-                Err(error) => self.lose(client, &error),
             }
             self.touch(client);
         }
@@ -183,37 +203,53 @@ impl Server {
         }
     }
 
-    /// The kernel has received: the bytes are in one of our buffers. They are answered into the
-    /// queue, and the buffer is the kernel's again.
-    fn received(&mut self, completion: &Completion) {
+    /// The kernel has received: the bytes are in one of our buffers, or it says why there are none.
+    fn received(&mut self, completion: Completion) {
         let client = completion.client;
-        let Client { connection, receiving, cancelling, lost, .. } = &mut self.clients[client];
+        let Client { connection, receiving, cancelling, .. } = &mut self.clients[client];
         let peer = connection.peer();
         if !completion.more() {
             (*receiving, *cancelling) = (false, false);
         }
+        self.touch(client);
         match completion.result() {
-            // The client sends no more, but it may still read: what is queued goes out first.
-            Ok(0) => {
-                info!("completed: no more data from {peer}");
-                connection.end_input();
+            Ok(count) if count > 0 => {
+                info!(
+                    "completed: received {} from {peer}",
+                    preview(self.ring.received(&completion))
+                );
+                return self.answer(completion);
             }
+            // The client sends no more, but it may still read: what is queued goes out first.
             Ok(_) => {
-                let data = self.ring.received(completion).unwrap_or_default();
-                info!("completed: received {} from {peer}", preview(data));
-                if !*lost {
-                    self.reply.answer(data, connection.queue_mut());
-                }
+                info!("completed: no more data from {peer}");
+                self.clients[client].connection.end_input();
             }
             Err(error) => match error.raw_os_error() {
-                // Cancelled, by us. Or more came in one turn than there are buffers: they are all
-                // put back by the end of it, and it is asked again.
+                // Cancelled, by us. Or more came in one turn than there were buffers: there are more
+                // now, and those of this turn come back, so it is asked again.
                 Some(libc::ECANCELED | libc::ENOBUFS) => {}
                 _ => self.lose(client, &error),
             },
         }
         self.ring.put_back(completion);
-        self.touch(client);
+    }
+
+    /// What came is answered. An echo that has nothing before it stays where it is, and is sent
+    /// from there. Everything else goes into the queue, and the buffer back to the kernel.
+    fn answer(&mut self, completion: Completion) {
+        let known = &mut self.clients[completion.client];
+        if self.reply == Reply::Echo && known.owes_nothing() && !known.lost {
+            known.held = Some(completion);
+            return;
+        }
+        // In order: the one that came before it in this turn, then this one.
+        for completion in known.held.take().into_iter().chain([completion]) {
+            if !known.lost {
+                self.reply.answer(self.ring.received(&completion), known.connection.queue_mut());
+            }
+            self.ring.put_back(completion);
+        }
     }
 
     /// What was lent is ours again.
@@ -222,6 +258,8 @@ impl Server {
         let Client { connection, lent, no_room, .. } = &mut self.clients[client];
         let all = lent.len();
         lent.clear();
+        // As with the queue: an idle client does not hold the memory of its worst moment.
+        lent.shrink_to(LOW_WATER);
         *no_room = false;
         match completion.result() {
             Ok(count) if count == all => {
@@ -236,9 +274,12 @@ impl Server {
 
     /// An error ends this connection and no other.
     fn lose(&mut self, client: usize, error: &io::Error) {
-        let Client { connection, lost, .. } = &mut self.clients[client];
+        let Client { connection, held, lost, .. } = &mut self.clients[client];
         if !std::mem::replace(lost, true) {
             connection.lose(error);
+        }
+        if let Some(completion) = held.take() {
+            self.ring.put_back(completion);
         }
     }
 
@@ -256,8 +297,10 @@ impl Server {
             if self.clients[client].is_finished() {
                 self.close(client);
             } else {
-                self.receive(client);
+                // In this order the answer leaves while it is in the processor's cache, and what
+                // comes next has more time to come.
                 self.send(client);
+                self.receive(client);
             }
         }
         self.touched = touched;
@@ -285,14 +328,19 @@ impl Server {
     #[expect(unsafe_code, reason = "what the kernel sends it reads from our memory")]
     fn send(&mut self, client: usize) {
         let known = &mut self.clients[client];
-        let Client { connection, receiving, sending, no_room, lent, .. } = known;
+        let Client { connection, receiving, held, sending, no_room, lent, .. } = known;
+        let waiting = match held {
+            Some(completion) => self.ring.received(completion),
+            None => connection.queue().waiting(),
+        };
         // Never two at a time: they would be sent in any order.
-        if connection.queue().is_empty() || !lent.is_empty() {
+        if waiting.is_empty() || !lent.is_empty() {
             return;
         }
-        info!("sending {} to {}", preview(connection.queue().waiting()), connection.peer());
+        info!("sending {} to {}", preview(waiting), connection.peer());
         if *no_room {
-            lent.extend_from_slice(connection.queue().waiting());
+            // It is a rest, so it waits in the queue.
+            lent.extend_from_slice(waiting);
             connection.queue_mut().advance(lent.len());
             info!("no room yet: {} bytes are lent to the kernel until they are sent", lent.len());
             // `lent` is emptied by `sent_all`, at the completion, and dropped by `close`, when it
@@ -301,13 +349,14 @@ impl Server {
             unsafe { self.ring.lend(client, connection, lent) };
             return;
         }
-        *sending = connection.queue().len();
-        // A success is silent only if the next thing to happen to this client wakes us anyway. With
-        // its input ended it is the success itself that we wait for, to close.
-        let silent = *receiving;
-        // SAFETY: the queue is not touched before `enter` returns: this client has had its turn in
+        *sending = waiting.len();
+        // A success is silent only if the next thing to happen to this client wakes us anyway: a
+        // receive that is under way, or is about to be (`receive`). With its input ended it is the
+        // success itself that we wait for, to close.
+        let silent = *receiving || connection.wants_read();
+        // SAFETY: what waits is not touched before `enter` returns: this client has had its turn in
         // `go_on`, and what comes after it is `accept` and `enter`.
-        unsafe { self.ring.send(client, connection, connection.queue().waiting(), silent) };
+        unsafe { self.ring.send(client, connection, waiting, silent) };
         self.sent.push(client);
     }
 
