@@ -99,6 +99,7 @@ impl Connection {
     ///
     /// `WouldBlock` when nothing is there; anything else (ECONNRESET, ETIMEDOUT …) ends this
     /// connection, and this one only. A signal (EINTR) is not an error: the call is made again.
+    #[inline]
     pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = retry(|| (&*self.socket).read(buffer))?;
         self.input_ended = count == 0;
@@ -112,6 +113,7 @@ impl Connection {
     ///
     /// `WouldBlock` when there is no room; anything else (EPIPE, ECONNRESET …) ends this
     /// connection. EPIPE comes as an error because Rust's standard library asks for no SIGPIPE.
+    #[inline]
     pub fn send(&mut self) -> io::Result<usize> {
         let count = retry(|| (&*self.socket).write(self.queue.waiting()))?;
         self.queue.advance(count);

@@ -355,13 +355,13 @@ impl Readiness {
     }
 
     /// Stops this task until there is something to receive, or to accept.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.wait_for(EVENT_READ, &self.waiting.reader).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> + use<'_> {
+        self.wait_for(EVENT_READ, &self.waiting.reader)
     }
 
     /// Stops this task until there is room to send.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.wait_for(EVENT_WRITE, &self.waiting.writer).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> + use<'_> {
+        self.wait_for(EVENT_WRITE, &self.waiting.writer)
     }
 
     /// Where a coroutine switches. The first time it is asked this future leaves its waker and says
