@@ -226,8 +226,8 @@ impl Server {
                 self.clients[client].connection.end_input();
             }
             Err(error) => match error.raw_os_error() {
-                // Cancelled, by us. Or more came in one turn than there were buffers: there are more
-                // now, and those of this turn come back, so it is asked again.
+                // Cancelled, by us. Or more came in one turn than there were buffers: there are
+                // more now, and those of this turn come back, so it is asked again.
                 Some(libc::ECANCELED | libc::ENOBUFS) => {}
                 _ => self.lose(client, &error),
             },

@@ -82,8 +82,8 @@ pub struct Ring {
     buffers: Buffers,
     /// Completions that had to be taken out before the turn's enter, to make room.
     early: Vec<Completion>,
-    /// The kernel can end a receive after a number of bytes (Linux 6.17). A test that wants an older
-    /// kernel says that this one cannot.
+    /// The kernel can end a receive after a number of bytes (Linux 6.17). A test that wants an
+    /// older kernel says that this one cannot.
     pub limited: bool,
 }
 
