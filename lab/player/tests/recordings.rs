@@ -25,9 +25,9 @@ const SPELLED: [(&str, &[&str]); 13] = [
     ("io_uring_enter", &["submit_and_wait("]),
     ("accept", &[".admit()", ".accept("]),
     ("getpeername", &[".admitted("]),
-    ("recv", &[".receive(", ".recv("]),
+    ("recv", &[".receive(", ".receive_and_send(", ".recv("]),
     ("read", &[".read("]),
-    ("send", &[".send_queued()", ".send("]),
+    ("send", &[".send_queued()", ".receive_and_send(", ".send("]),
     ("write", &[".write("]),
     ("connect", &[".connect("]),
     // Rust closes what it drops.
