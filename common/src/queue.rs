@@ -179,7 +179,10 @@ mod tests {
         /// twice what is waiting and one message.
         #[test]
         fn bytes_leave_in_the_order_they_came(
-            steps in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..300), 0..400usize), 0..60),
+            steps in prop::collection::vec(
+                (prop::collection::vec(any::<u8>(), 0..300), 0..400usize),
+                0..60,
+            ),
         ) {
             let (mut queue, mut given, mut taken) = (MessageQueue::default(), vec![], vec![]);
             for (message, count) in steps {

@@ -1,5 +1,7 @@
 """Runs CPython's own test_selectors against the library, with Python 3.9 or newer.
 
+FD_SELECTORS_LIBRARY says where the library is that Cargo has built. .ci/run runs this.
+
 Every test must pass that Rust's ownership does not make impossible. One that it does make
 impossible must fail: a list that says too much is as wrong as one that says too little.
 """

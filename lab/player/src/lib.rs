@@ -27,7 +27,7 @@ pub mod steps;
 pub mod trace;
 mod words;
 
-/// The rules by which the lists and buffers are filled, for whoever looks at a player, and whether
+/// The rules by which the lists and buffers are filled, for the reader of a page, and whether
 /// the system has told the same (`doubts`: where it has not).
 #[must_use]
 pub fn rules(language: Language, doubts: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! mio's `examples/tcp_server.rs`, for those who come from there: it greets whoever connects, and
+//! mio's `examples/tcp_server.rs`, for those who come from there: it greets each client, and
 //! prints what they send.
 //!
 //! ```text

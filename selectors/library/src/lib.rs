@@ -92,6 +92,7 @@ extern crate self as fd_selectors;
 mod backend;
 mod key;
 mod keys;
+mod registered;
 mod select;
 mod selector;
 mod waker;

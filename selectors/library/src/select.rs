@@ -28,7 +28,7 @@ impl<F: AsFd, D, B: Backend> Selector<F, D, B> {
     /// no word for a hang-up and shows it only where recv or send would return at once. So a
     /// descriptor registered for `EVENT_WRITE` alone may stay silent there.
     ///
-    /// The keys are clones, so that whoever handles one may unregister any. To change the `data` of
+    /// The keys are clones, so that a handler of one may unregister any. To change the `data` of
     /// one (`key.data.push(1)`) changes the clone only: use [`modify`](Self::modify),
     /// [`data_mut`](Self::data_mut), or data that is shared (`Rc<RefCell<…>>`). What can't be
     /// cloned, neither object nor data, is for [`select_ready`](Self::select_ready).

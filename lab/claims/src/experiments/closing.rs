@@ -138,8 +138,8 @@ mod linux {
                 && both == "–, –",
             format!(
                 "the client closes, and the server's recv gives {end}, but it does not close: \
-                 {closed}. The client's kernel has waited long enough (here a second): {forgotten}. \
-                 The server closes: {both}"
+                 {closed}. The client's kernel has waited long enough (here a second): \
+                 {forgotten}. The server closes: {both}"
             ),
             format!(
                 "客户端关闭，服务端 recv 得到 {end}，却不关闭：{closed}。客户端的内核等够了（这里是一秒）：\
@@ -178,8 +178,8 @@ mod linux {
                 blocked && blocked_read && limited.time >= LIMIT && limited.read == limited.sent,
                 format!(
                     "SO_LINGER with a time: the thread sleeps in close, on a non-blocking socket, \
-                     until the peer has read: {}. Limit {LIMIT:?} and a peer that does not read: it \
-                     returns after {limited_time}; here, too, the kernel sends the rest later",
+                     until the peer has read: {}. Limit {LIMIT:?} and a peer that does not read: \
+                     it returns after {limited_time}; here, too, the kernel sends the rest later",
                     yes(blocked && blocked_read)[0]
                 ),
                 format!(

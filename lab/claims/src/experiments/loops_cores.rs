@@ -91,8 +91,8 @@ mod linux {
                 wanted > 1.8 && alone >= 1.6,
                 format!(
                     "messages of {MESSAGE} bytes, hundreds with one send, so that the load takes \
-                     {load:.2} CPUs: {carried} million a second with one loop, {carried_by_two} with \
-                     two: {cheap:.2} ×. The two had {had:.2} CPUs. A message costs them {cost} of \
+                     {load:.2} CPUs: {carried} million a second with one loop, {carried_by_two} \
+                     with two: {cheap:.2} ×. The two had {had:.2} CPUs. A message costs them {cost} of \
                      CPU, and {cost_of_two}: with a CPU for each loop {alone:.2} ×"
                 ),
                 format!(

@@ -66,7 +66,8 @@ fn run() -> Found {
         agrees,
         format!(
             "1000 bytes, none read by the program: {} kept, {} with the peer's kernel; {written}, \
-             until nobody took more: {kept} kept (there is no room to send them to), {there} there; all read: {} kept",
+             until nobody took more: {kept} kept (there is no room to send them to), {there} there; \
+             all read: {} kept",
             unread.unacknowledged, unread.unread, read_all.unacknowledged
         ),
         format!(

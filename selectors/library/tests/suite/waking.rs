@@ -112,9 +112,9 @@ fn a_wake_does_not_hide_who_is_ready<B: Backend>() {
     assert_eq!(ready(&mut selector, LONG), [(1, EVENT_WRITE)]);
 }
 
-/// Two threads count up and wake, for each number once. Whoever sleeps although the counter has not
-/// reached the end, and no wake is to come, sleeps for ever. A wake that is lost between "I have
-/// looked" and "I sleep" is what wakers are there to prevent.
+/// Two threads count up, and wake after each number. The loop sleeps while the counter has not
+/// reached the end. If the last wake came between its look at the counter and its sleep, and were
+/// lost, it would sleep for ever.
 fn no_wake_is_lost_under_load<B: Backend>() {
     const EACH: u64 = 20_000;
     let mut selector = selector::<B>();
